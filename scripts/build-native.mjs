@@ -34,7 +34,13 @@ const COMMON = [
 const RELEASE = ['-O2', '-s', '-nodefaultlibs']
 // With no libgcc linked there is nobody to provide the out-of-line atomics that gcc prefers there.
 const RELEASE_ARM64 = ['-mno-outline-atomics']
-const SANITIZERS = ['-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined']
+const SANITIZERS = [
+  '-O1',
+  '-g',
+  '-fno-omit-frame-pointer',
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover=all',
+]
 
 function variantOf(name) {
   const release = process.arch === 'arm64' ? [...RELEASE, ...RELEASE_ARM64] : RELEASE
@@ -61,7 +67,9 @@ function sources() {
 }
 
 function skip(reason) {
-  console.log(`build-native: skipped, ${reason}; dmabuf/linux will report ERR_DMABUF_NATIVE_UNAVAILABLE`)
+  console.log(
+    `build-native: skipped, ${reason}; dmabuf/linux will report ERR_DMABUF_NATIVE_UNAVAILABLE`,
+  )
   return 0
 }
 
@@ -83,7 +91,9 @@ function build(variantName) {
     return 1
   }
   renameSync(join(ROOT, temporary), join(ROOT, output))
-  const sha256 = createHash('sha256').update(readFileSync(join(ROOT, output))).digest('hex')
+  const sha256 = createHash('sha256')
+    .update(readFileSync(join(ROOT, output)))
+    .digest('hex')
   console.log(`build-native: ${output} sha256=${sha256.slice(0, 16)}`)
   return 0
 }

@@ -2,18 +2,20 @@
 //
 //   node scripts/test.mjs                    all of build/tests/**/*.test.js
 //   node scripts/test.mjs core/fence poll    only files whose path contains one of these words
-//   node scripts/test.mjs --bin <node> …     with another node; --node-arg=<flag> adds a flag of node
+//   node scripts/test.mjs --bin <node> …     with another node
 //
-// Node 20 has no globs in `node --test`, hence this file. It compiles nothing: `npm test` does that before.
+// Node 20 has no globs in `node --test`, hence this file. It compiles nothing: `npm test` does that
+// before. The totals go to build/counts/<label>.json as well, for whoever adds up several runs.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const ROOT = dirname(import.meta.dirname)
 const COMPILED = join(ROOT, 'build', 'tests')
-// One test file may wait for processes and timers, so a few more than the cores keep them busy.
+const COUNTS = join(ROOT, 'build', 'counts')
+// A test file may wait for processes and timers, so one more than the cores keeps them busy.
 const CONCURRENCY = Math.min(8, availableParallelism() + 1)
 
 /** A compiled test whose source is gone would run for ever after: it is removed instead. */
@@ -26,12 +28,29 @@ function isCurrent(file) {
 
 function testFiles(filters) {
   if (!existsSync(COMPILED)) return []
-  const names = readdirSync(COMPILED, { recursive: true }).filter((name) => name.endsWith('.test.js'))
-  const files = names.sort().map((name) => join(COMPILED, name))
-  const wanted = filters.map((filter) => filter.replace(/^(build\/)?tests\//, '').replace(/\.ts$/, ''))
-  return files
+  const names = readdirSync(COMPILED, { recursive: true }).filter((name) =>
+    name.endsWith('.test.js'),
+  )
+  const wanted = filters.map((filter) =>
+    filter.replace(/^(build\/)?tests\//, '').replace(/\.[jt]s$/, ''),
+  )
+  return names
+    .sort()
+    .filter((name) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
+    .map((name) => join(COMPILED, name))
     .filter((file) => isCurrent(file))
-    .filter((file) => !wanted.length || wanted.some((word) => relative(COMPILED, file).includes(word)))
+}
+
+function reporters(label) {
+  mkdirSync(COUNTS, { recursive: true })
+  const counts = join(COUNTS, `${label}.json`)
+  rmSync(counts, { force: true })
+  return [
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${join(import.meta.dirname, 'counts-reporter.mjs')}`,
+    `--test-reporter-destination=${counts}`,
+  ]
 }
 
 function run({ values, positionals }) {
@@ -40,9 +59,9 @@ function run({ values, positionals }) {
     console.error(`test: no compiled test matches: filters=${positionals.join(' ') || '(none)'}`)
     return 1
   }
-  const flags = ['--expose-gc', '--enable-source-maps', '--test', `--test-concurrency=${CONCURRENCY}`]
-  const reporter = values.reporter ? [`--test-reporter=${values.reporter}`] : []
-  const args = [...values['node-arg'], ...flags, ...reporter, ...files]
+  const flags = ['--expose-gc', '--enable-source-maps']
+  const testFlags = ['--test', `--test-concurrency=${CONCURRENCY}`, ...reporters(values.label)]
+  const args = [...flags, ...testFlags, ...files]
   const { status, signal, error } = spawnSync(values.bin, args, { cwd: ROOT, stdio: 'inherit' })
   if (error) throw error
   if (signal) console.error(`test: node ended by ${signal}`)
@@ -54,8 +73,7 @@ process.exitCode = run(
     allowPositionals: true,
     options: {
       bin: { type: 'string', default: process.execPath },
-      reporter: { type: 'string' },
-      'node-arg': { type: 'string', multiple: true, default: [] },
+      label: { type: 'string', default: 'test' },
     },
   }),
 )

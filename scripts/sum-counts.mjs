@@ -1,0 +1,18 @@
+// Adds up build/counts/<label>.json of the test runs named as arguments; each of them has to be there.
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+const FOLDER = join(dirname(import.meta.dirname), 'build/counts')
+
+const sum = { passed: 0, failed: 0, skipped: 0 }
+for (const label of process.argv.slice(2)) {
+  const file = join(FOLDER, `${label}.json`)
+  const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
+  console.log(`${label}: ${text || 'did not finish'}`)
+  const counts = text ? JSON.parse(text) : { fail: 1 }
+  sum.passed += counts.pass ?? 0
+  sum.failed += (counts.fail ?? 0) + (counts.cancelled ?? 0)
+  sum.skipped += (counts.skipped ?? 0) + (counts.todo ?? 0)
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
+process.exitCode = sum.failed === 0 && sum.passed > 0 ? 0 : 1
