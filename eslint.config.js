@@ -68,7 +68,7 @@ const syntax = [
 ]
 
 export default defineConfig(
-  globalIgnores(['dist/', 'build/', 'prebuilds/', 'node_modules/', 'assets/']),
+  globalIgnores(['dist/', 'build/', 'prebuilds/', 'node_modules/']),
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {
@@ -104,12 +104,16 @@ export default defineConfig(
           ],
         },
       ],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
       // `words[index]!` on a bounds-checked typed array is clearer than a branch that cannot happen.
       '@typescript-eslint/no-non-null-assertion': 'off',
       // An async function turns a throw into a rejection; that is a reason to be async without await.
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/class-literal-property-style': 'off',
+      '@typescript-eslint/no-empty-function': 'off',
       '@typescript-eslint/no-invalid-void-type': ['error', { allowAsThisParameter: true }],
     },
   },
@@ -141,7 +145,6 @@ export default defineConfig(
   {
     files: ['tests/**/*.ts'],
     rules: {
-      '@typescript-eslint/no-empty-function': 'off',
       // Tests hand over what the types forbid, and look at what nobody may rely on.
       '@typescript-eslint/no-unsafe-type-assertion': 'off',
       '@typescript-eslint/unbound-method': 'off',
