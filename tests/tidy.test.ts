@@ -2,7 +2,7 @@
 // Method: reads the sources as text and as syntax trees; what may import what is in scripts/zones.json.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import ts from 'typescript'
 import {
   filesUnder,
@@ -125,8 +125,9 @@ test('A test of the mirrored tree has its source', () => {
   const orphans = filesUnder('tests', '.test.ts')
     .filter((path) => (path.split('/')[1] ?? '') in rules.zones)
     .map((path) => path.replace(/^tests/, 'src').replace(/\.test\.ts$/, ''))
-    // fence.race.test.ts may stand beside fence.test.ts.
-    .filter((path) => !sources.includes(`${path.replace(/\.[^/]*$/, '')}.ts`))
+    // fence.race.test.ts may stand beside fence.test.ts, and fence/race.test.ts below it.
+    .map((path) => path.replace(/\.[^/]*$/, ''))
+    .filter((path) => !sources.includes(`${path}.ts`) && !sources.includes(`${dirname(path)}.ts`))
   assert.deepEqual(orphans, [])
 })
 
