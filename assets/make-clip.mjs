@@ -21,7 +21,6 @@ const FIRST_LONGITUDE_RADIANS = (15 * Math.PI) / 180 // the first frame shows Af
 const SUN = normalize([-0.54, 0.3, 0.79]) // x to the right, y up, z towards the viewer
 const EXPOSURE = 1.6
 const HAZE = [0.2, 0.42, 0.9] // linear light
-const GLINT = [1, 0.86, 0.62]
 
 const JPEG_OPTIONS = {
   quality: 76,
@@ -74,16 +73,13 @@ function toMapPoint(x, y, z) {
   }
 }
 
-/** What the sun does to the surface point (x, y, z): brightness, haze over it, mirror on water. */
+/** What the sun does to the surface point (x, y, z): brightness, and haze over it. */
 function shade(x, y, z) {
   const towardsSun = x * SUN[0] + y * SUN[1] + z * SUN[2]
   const day = smoothstep(-0.12, 0.3, towardsSun) * (0.3 + 0.7 * Math.max(0, towardsSun))
-  const [halfX, halfY, halfZ] = normalize([SUN[0], SUN[1], SUN[2] + 1])
-  const mirror = Math.max(0, x * halfX + y * halfY + z * halfZ)
   return {
     day: EXPOSURE * day + 0.004,
     haze: smoothstep(-0.2, 0.5, towardsSun) * (0.018 + 0.5 * (1 - z) ** 3),
-    glint: 0.09 * mirror ** 120 + 0.03 * mirror ** 24,
   }
 }
 
@@ -138,12 +134,10 @@ function paintFrame(map, { samples, air }, turn) {
   const light = new Float32Array(WIDTH * HEIGHT * 3)
   const color = [0, 0, 0]
   const perPixel = SAMPLES_PER_SIDE ** 2
-  for (const { pixel, column, row, day, haze, glint } of samples) {
+  for (const { pixel, column, row, day, haze } of samples) {
     lookUp(map, column - turn * MAP_WIDTH, row, color)
-    const water = smoothstep(1.5, 4, color[2] / (color[0] + 0.0006))
     for (let channel = 0; channel < 3; channel += 1) {
-      light[pixel * 3 + channel] +=
-        (color[channel] * day + HAZE[channel] * haze + GLINT[channel] * glint * water) / perPixel
+      light[pixel * 3 + channel] += (color[channel] * day + HAZE[channel] * haze) / perPixel
     }
   }
   return Uint8Array.from(light, (value, index) =>
