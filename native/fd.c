@@ -1,0 +1,85 @@
+// Files that are only a number: memfd_create, ftruncate, seals, fstat, dup, close.
+#include "families.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// memfd(name, flags) -> fd. MFD_NOEXEC_SEAL is tried first where the kernel knows it (6.3).
+static napi_value memfd(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  char name[250];
+  int length = string_argument(env, &args, 0, name, sizeof name);
+  if (length < 0) return number(env, length);
+  unsigned flags = uint_argument(env, &args, 1) | MFD_CLOEXEC;
+  int fd = memfd_create(name, flags | 0x0008U /* MFD_NOEXEC_SEAL */);
+  if (fd < 0 && errno == EINVAL) fd = memfd_create(name, flags);
+  return result_of(env, fd);
+}
+
+// truncate(fd, lengthBytes) -> 0
+static napi_value truncate_fd(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  return result_of(env, ftruncate(int_argument(env, &args, 0), long_argument(env, &args, 1)));
+}
+
+// allocate(fd, lengthBytes) -> 0: reserves every page, so that a full /dev/shm is an error, not SIGBUS.
+static napi_value allocate(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  int fd = int_argument(env, &args, 0);
+  int64_t length = long_argument(env, &args, 1);
+  int result;
+  do result = fallocate(fd, 0, 0, length);
+  while (result < 0 && errno == EINTR);
+  return result_of(env, result);
+}
+
+static napi_value add_seals(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  return result_of(env, fcntl(int_argument(env, &args, 0), F_ADD_SEALS, int_argument(env, &args, 1)));
+}
+
+static napi_value get_seals(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  return result_of(env, fcntl(int_argument(env, &args, 0), F_GET_SEALS));
+}
+
+// stat(fd, into: Float64Array-free) -> size; the inode goes into two 32-bit words of `into`.
+static napi_value stat_fd(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  bytes_t into = bytes_argument(env, &args, 1);
+  struct stat status;
+  if (into.data == NULL || into.length < 16) return number(env, -EINVAL);
+  if (fstat(int_argument(env, &args, 0), &status) < 0) return number(env, -errno);
+  uint64_t words[2] = {status.st_ino, status.st_dev};
+  memcpy(into.data, words, sizeof words);
+  return number(env, status.st_size);
+}
+
+static napi_value dup_fd(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  return result_of(env, fcntl(int_argument(env, &args, 0), F_DUPFD_CLOEXEC, 3));
+}
+
+// setCloseOnExec(fd) -> 0: for a descriptor inherited at spawn, which must not go on to grandchildren.
+static napi_value set_close_on_exec(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  return result_of(env, fcntl(int_argument(env, &args, 0), F_SETFD, FD_CLOEXEC));
+}
+
+// close(fd) -> 0. Never repeated on EINTR: Linux has closed the descriptor then.
+static napi_value close_fd(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  int result = close(int_argument(env, &args, 0));
+  return number(env, result < 0 && errno != EINTR ? -errno : 0);
+}
+
+void export_fd(napi_env env, napi_value exports) {
+  const export_t list[] = {
+      {"memfd", memfd},         {"truncate", truncate_fd}, {"allocate", allocate},
+      {"addSeals", add_seals},  {"getSeals", get_seals},   {"stat", stat_fd},
+      {"dup", dup_fd},          {"close", close_fd},       {"setCloseOnExec", set_close_on_exec},
+  };
+  EXPORT(env, exports, list);
+}
