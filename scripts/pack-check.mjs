@@ -17,6 +17,10 @@ const ADDON = `prebuilds/linux-${process.arch}/dmabuf.node`
 const MAX_TARBALL_BYTES = 4 * 1024 * 1024
 const MAX_WITHOUT_ASSETS_BYTES = 1024 * 1024
 
+// Functions that glibc before 2.33 has only as macros: the addon would load there and die when it
+// calls one. Node's own binaries run from glibc 2.28 on; statx() is there and is the way out.
+const TOO_NEW = ['stat', 'fstat', 'lstat', 'fstatat', 'mknod', 'mknodat']
+
 const problems = []
 function check(condition, message) {
   if (!condition) problems.push(message)
@@ -92,6 +96,13 @@ function sha256(file) {
   return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
+function checkOldSystems() {
+  if (!existsSync(join(ROOT, ADDON))) return
+  // Names of imported functions stand in the file between zero bytes.
+  const names = new Set(readFileSync(join(ROOT, ADDON), 'latin1').split('\0'))
+  for (const name of TOO_NEW) check(!names.has(name), `${ADDON} needs ${name}() of glibc 2.33`)
+}
+
 /** The same sources in another folder have to give the same bytes. */
 function checkReproducible(folder) {
   if (!existsSync(join(ROOT, ADDON))) return
@@ -110,6 +121,7 @@ try {
   checkFiles(packed)
   checkSizes(packed)
   checkConsumer(mkdtempSync(join(folder, 'consumer-')), join(folder, packed.filename))
+  checkOldSystems()
   checkReproducible(mkdtempSync(join(folder, 'native-')))
 } finally {
   rmSync(folder, { recursive: true, force: true })
