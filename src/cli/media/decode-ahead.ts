@@ -2,7 +2,8 @@
  * The same values, of which up to `count` are asked for before the loop wants them.
  *
  * For frames of a MediaSource: a picture that takes long to decode then does not come late. Asks again whenever the loop
- * takes one. Errors come where they belong in the order; leaving the loop early ends `values`.
+ * takes one. Errors come where they belong in the order; leaving the loop early ends `values`
+ * after the reads that are under way.
  *
  * @param count - how many values may wait to be taken, 1 or more
  */
@@ -25,6 +26,7 @@ export async function* decodeAhead<T>(
       yield result.value
     }
   } finally {
-    await values.return?.()
+    // Not awaited: it comes after the reads that are under way, and a pipe may leave those waiting.
+    values.return?.().catch(() => undefined)
   }
 }

@@ -79,7 +79,7 @@ class PictureReader {
       if (lengthBytes > MAX_PICTURE_BYTES) this.#fail(`more than ${MAX_PICTURE_BYTES} bytes`)
       if (end !== undefined) {
         this.#reader.unread(chunk.subarray(end))
-        return this.#try(() => readJpegPicture(Buffer.concat(parts)))
+        return this.#try(() => checkSize(readJpegPicture(Buffer.concat(parts))))
       }
       const next = await this.#reader.readChunk()
       if (next === undefined) this.#fail(`cut off after ${lengthBytes} bytes`)
@@ -109,6 +109,14 @@ class PictureReader {
   #fail(reason: string): never {
     throw new InputError(`frame ${this.#index}: ${reason}`)
   }
+}
+
+/** The decoder would look at this only after it has taken the memory for a good part. */
+function checkSize(picture: JpegPicture): JpegPicture {
+  const { width, height } = picture
+  if (width * height <= MAX_PIXELS) return picture
+  const limit = `at most ${MAX_PIXELS / 1e6} million pixels`
+  throw new InputError(`${width}x${height} is too large: ${limit}`)
 }
 
 function decodeFrame(picture: JpegPicture, format: SourceFormat, index: number): SourceFrame {

@@ -25,5 +25,5 @@ export function drawBrightnessRamp(picture: RgbPicture): string[] {
 
 function brightnessAt({ columns, rgb }: RgbPicture, row: number, column: number): number {
   const index = (row * columns + column) * 3
-  return 0.299 * rgb[index]! + 0.587 * rgb[index + 1]! + 0.114 * rgb[index + 2]!
+  return (299 * rgb[index]! + 587 * rgb[index + 1]! + 114 * rgb[index + 2]!) / 1000
 }

@@ -1,4 +1,4 @@
-import { truncateText, visibleWidth } from './visible-text.js'
+import { fitText } from './visible-text.js'
 
 /** The part of a terminal's stream that is used; process.stdout is one. */
 export interface TerminalStream {
@@ -62,10 +62,10 @@ export class LiveScreen {
   /** Shows `lines` in place of the lines before. After close() it does nothing. */
   draw(lines: readonly string[]): void {
     if (this.#state === 'closed') return
-    const shown = lines.slice(0, this.rows).map((line) => truncateText(line, this.columns))
-    const text = shown.map((line) => `${CLEAR_LINE}${line}\r\n`).join('')
+    const shown = lines.slice(0, this.rows).map((line) => fitText(line, this.columns))
+    const text = shown.map((line) => `${CLEAR_LINE}${line.text}\r\n`).join('')
     this.#stream.write(BEGIN_UPDATE + this.#begin() + text + CLEAR_BELOW + END_UPDATE)
-    this.#drawnWidths = shown.map(visibleWidth)
+    this.#drawnWidths = shown.map((line) => line.columns)
   }
 
   /** What was drawn last stays, the cursor is back below it. May be called again. */

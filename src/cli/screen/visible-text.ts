@@ -1,53 +1,100 @@
 // Only SGR (colour and weight) passes: everything else that a terminal would act upon is dropped, for the names in a
 // line may come from other programs. A tail that is no whole sequence loses its ESC and is text.
-const PIECE =
-  /(?<color>\x1b\[[\d;:]*m)|(?<other>\x1b\[[\d;:<=>?]*[ -/]*[@-~]|\x1b[^[]?|[\x00-\x1f\x7f-\x9f])|(?<text>\P{M}\p{M}*)/gsu
+
 const RESET = '\x1b[0m'
+const ESCAPE = 0x1b
+
+/** Control sequences, titles and links, lone escapes, control characters, changes of the writing direction. */
+const DROPPED =
+  /\x1b\[[\d;:<=>?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^[]?|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/uy
+
+/** A character with the accents upon it. */
+const CHARACTER = /.\p{M}*/suy
 
 /** Characters that take two columns: East Asian wide forms and emoji. Close enough for names and titles. */
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u
 const ZERO_WIDTH = /^[\p{M}\u200b-\u200f\u2060\ufeff]/u
 
+/** A text that is safe to write on a line, and the columns that it takes there. */
+export interface FittedText {
+  readonly text: string
+  readonly columns: number
+}
+
 /** How many columns `text` takes on a terminal; colour takes none. */
 export function visibleWidth(text: string): number {
-  return pieces(text).reduce((sum, { columns }) => sum + columns, 0)
+  return fitText(text, Infinity).columns
 }
 
 /**
- * `text` with at most `columnCount` visible columns, its colours kept and ended by a reset.
+ * `text` cut to at most `maxColumns` visible columns, its colours kept and ended by a reset.
  *
  * Control characters and escape sequences other than colour are left out: the result stays on its line.
  */
-export function truncateText(text: string, columnCount: number): string {
+export function fitText(text: string, maxColumns: number): FittedText {
+  const length = text.length
   let result = ''
-  let usedColumns = 0
+  let columns = 0
   let isColored = false
-  for (const piece of pieces(text)) {
-    if (usedColumns + piece.columns > columnCount) break
-    usedColumns += piece.columns
-    result += piece.text
-    if (piece.isColor) isColored = !/^\x1b\[0*m$/.test(piece.text)
+  for (let index = 0; index < length;) {
+    const colorEnd = findColorEnd(text, index)
+    if (colorEnd > index) {
+      isColored = !isReset(text, index, colorEnd)
+      result += text.slice(index, colorEnd)
+      index = colorEnd
+      continue
+    }
+    const droppedLength = isPlain(text, index) ? 0 : matchLength(DROPPED, text, index)
+    if (droppedLength > 0) {
+      index += droppedLength
+      continue
+    }
+    const end = index + characterLength(text, index)
+    const width = characterWidth(text, index, end)
+    if (columns + width > maxColumns) break
+    columns += width
+    result += text.slice(index, end)
+    index = end
   }
-  return isColored ? result + RESET : result
+  return { text: isColored ? result + RESET : result, columns }
 }
 
-interface Piece {
-  readonly text: string
-  readonly columns: number
-  readonly isColor: boolean
+/** The index behind the SGR sequence that begins at `index`, or `index` if none does. */
+function findColorEnd(text: string, index: number): number {
+  if (text.charCodeAt(index) !== ESCAPE || text[index + 1] !== '[') return index
+  let end = index + 2
+  while (isParameter(text.charCodeAt(end))) end += 1
+  return text[end] === 'm' ? end + 1 : index
 }
 
-function pieces(text: string): Piece[] {
-  return Array.from(text.matchAll(PIECE))
-    .filter(({ groups }) => groups?.['other'] === undefined)
-    .map(({ 0: piece, groups }) => {
-      const isColor = groups?.['color'] !== undefined
-      return { text: piece, columns: isColor ? 0 : characterWidth(piece), isColor }
-    })
+/** Digits, ':' and ';' are one range of codes. */
+function isParameter(code: number): boolean {
+  return code >= 0x30 && code <= 0x3b
 }
 
-function characterWidth(character: string): number {
+function isReset(text: string, start: number, end: number): boolean {
+  return end - start <= 4 && (end - start === 3 || text[start + 2] === '0')
+}
+
+function characterLength(text: string, index: number): number {
+  return isPlain(text, index) && isPlain(text, index + 1) ? 1 : matchLength(CHARACTER, text, index)
+}
+
+function characterWidth(text: string, index: number, end: number): number {
+  if (isPlain(text, index)) return 1
+  const character = text.slice(index, end)
   if (ZERO_WIDTH.test(character)) return 0
   return WIDE.test(character) ? 2 : 1
+}
+
+/** ASCII, box drawing and block elements: one column each, and no accent. */
+function isPlain(text: string, index: number): boolean {
+  const code = text.charCodeAt(index)
+  return (code >= 0x20 && code <= 0x7e) || (code >= 0x2500 && code <= 0x259f)
+}
+
+function matchLength(sticky: RegExp, text: string, index: number): number {
+  sticky.lastIndex = index
+  return sticky.test(text) ? sticky.lastIndex - index : 0
 }

@@ -1,0 +1,151 @@
+// Goal: colours, counts and differences are those of the pixels, and padding is none of them.
+// Method: frames by hand; colours with known YUV values.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { packedLengthBytes, packedPlanes, type PictureSize } from '#src/cli/media/yu12.js'
+import { drawThumbnail, lumaHistogram, motion, type YuvFrame } from '#src/cli/media/yuv.js'
+
+const ONE = { columns: 1, rows: 1 }
+
+/** A frame of one colour. */
+function flatFrame(size: PictureSize, [y, u, v]: readonly [number, number, number]): YuvFrame {
+  const planes = packedPlanes(size)
+  const bytes = new Uint8Array(packedLengthBytes(size))
+  const starts = planes.map(({ offsetBytes }) => offsetBytes)
+  bytes.fill(y, starts[0], starts[1])
+  bytes.fill(u, starts[1], starts[2])
+  bytes.fill(v, starts[2])
+  return { bytes, planes }
+}
+
+/** 4x2 pixels with a stride of 6 and 99 in the padding. */
+function paddedFrame(): YuvFrame {
+  const luma = [10, 20, 30, 40, 99, 99, 50, 60, 70, 80, 99, 99]
+  const chroma = [128, 128, 99]
+  const planes = [
+    { offsetBytes: 0, strideBytes: 6, rowCount: 2 },
+    { offsetBytes: 12, strideBytes: 3, rowCount: 1 },
+    { offsetBytes: 15, strideBytes: 3, rowCount: 1 },
+  ]
+  return { bytes: Uint8Array.from([...luma, ...chroma, ...chroma]), planes }
+}
+
+const PADDED = { width: 4, height: 2, range: 'full' } as const
+
+// Of ITU-R BT.601 and BT.709, 8 bit, rounded; red, green, blue, white, black.
+const COLORS = [
+  ['full', 'bt601', [76, 85, 255], [255, 0, 0]],
+  ['full', 'bt601', [150, 44, 21], [0, 255, 0]],
+  ['full', 'bt601', [29, 255, 107], [0, 0, 255]],
+  ['full', 'bt601', [255, 128, 128], [255, 255, 255]],
+  ['limited', 'bt601', [81, 90, 240], [255, 0, 0]],
+  ['limited', 'bt601', [145, 54, 34], [0, 255, 0]],
+  ['limited', 'bt601', [235, 128, 128], [255, 255, 255]],
+  ['limited', 'bt601', [16, 128, 128], [0, 0, 0]],
+  ['limited', 'bt709', [63, 102, 240], [255, 0, 0]],
+  ['limited', 'bt709', [173, 42, 26], [0, 255, 0]],
+  ['limited', 'bt709', [32, 240, 118], [0, 0, 255]],
+] as const
+
+for (const [range, matrix, yuv, rgb] of COLORS) {
+  test(`drawThumbnail turns ${range} ${matrix} ${yuv.join(' ')} into ${rgb.join(' ')}`, () => {
+    const size = { width: 8, height: 8 }
+    const pixel = drawThumbnail(flatFrame(size, yuv), { ...size, range, matrix }, ONE)
+    const worst = Math.max(...pixel.map((byte, index) => Math.abs(byte - rgb[index]!)))
+    assert.ok(worst <= 3, `received ${pixel.join(' ')}`)
+  })
+}
+
+test('drawThumbnail takes BT.709 by itself for limited range from 720 rows up only', () => {
+  const greenOf = (height: number, range: 'full' | 'limited') => {
+    const size = { width: 2, height }
+    return drawThumbnail(flatFrame(size, [100, 60, 200]), { ...size, range }, ONE)[1]
+  }
+  assert.equal(greenOf(719, 'limited'), greenOf(2, 'limited'))
+  assert.notEqual(greenOf(720, 'limited'), greenOf(719, 'limited'))
+  assert.equal(greenOf(720, 'full'), greenOf(719, 'full'))
+})
+
+test('drawThumbnail takes the mean of the pixels of a box, without padding', () => {
+  const rgb = drawThumbnail(paddedFrame(), PADDED, { columns: 2, rows: 1 })
+  assert.deepEqual([...rgb], [35, 35, 35, 55, 55, 55])
+})
+
+test('drawThumbnail gives every pixel of a thumbnail as large as the picture', () => {
+  const rgb = drawThumbnail(paddedFrame(), PADDED, { columns: 4, rows: 2 })
+  assert.deepEqual(
+    [...rgb].filter((_, index) => index % 3 === 0),
+    [10, 20, 30, 40, 50, 60, 70, 80],
+  )
+})
+
+test('drawThumbnail repeats pixels for a thumbnail larger than the picture', () => {
+  const rgb = drawThumbnail(paddedFrame(), PADDED, { columns: 8, rows: 2 })
+  assert.deepEqual(
+    [...rgb].filter((_, index) => index % 3 === 0).slice(0, 8),
+    [10, 10, 20, 20, 30, 30, 40, 40],
+  )
+})
+
+test('drawThumbnail looks at no more than 16 pixels for a point', () => {
+  const size = { width: 64, height: 64 }
+  const frame = flatFrame(size, [0, 128, 128])
+  let readCount = 0
+  const bytes = new Proxy(frame.bytes, {
+    get: (target, key) => {
+      readCount += 1
+      return Reflect.get(target, key) as unknown
+    },
+  })
+  drawThumbnail({ ...frame, bytes }, { ...size, range: 'full' }, { columns: 2, rows: 2 })
+  assert.equal(readCount, 4 * 16 * 3)
+})
+
+test('drawThumbnail refuses a frame without three planes', () => {
+  const frame = { ...paddedFrame(), planes: [] }
+  assert.throws(() => drawThumbnail(frame, PADDED, ONE), RangeError)
+})
+
+test('lumaHistogram counts every pixel and no padding', () => {
+  const counts = lumaHistogram(paddedFrame(), PADDED)
+  assert.equal(counts.length, 256)
+  assert.equal(
+    counts.reduce((sum, count) => sum + count),
+    8,
+  )
+  assert.deepEqual([counts[10], counts[80], counts[99], counts[0]], [1, 1, 0, 0])
+})
+
+test('lumaHistogram adds up equal values, also the brightest', () => {
+  const size = { width: 3, height: 3 }
+  assert.equal(lumaHistogram(flatFrame(size, [255, 0, 0]), size)[255], 9)
+})
+
+test('motion of a frame with itself is 0', () => {
+  assert.equal(motion(paddedFrame(), paddedFrame(), PADDED), 0)
+})
+
+test('motion is the mean difference, whichever frame is brighter', () => {
+  const size = { width: 5, height: 5 }
+  const dark = flatFrame(size, [10, 0, 0])
+  const bright = flatFrame(size, [250, 0, 0])
+  assert.equal(motion(dark, bright, size), 240)
+  assert.equal(motion(bright, dark, size), 240)
+})
+
+test('motion looks at every second pixel of every second row', () => {
+  const change = (index: number) => {
+    const frame = paddedFrame()
+    frame.bytes[index] = frame.bytes[index]! + 2
+    return motion(paddedFrame(), frame, PADDED)
+  }
+  assert.deepEqual([change(0), change(2)], [1, 1])
+  assert.deepEqual([change(1), change(3), change(4), change(6), change(12)], [0, 0, 0, 0, 0])
+})
+
+test('motion reads each frame by its own planes', () => {
+  const size = { width: 4, height: 2 }
+  const packed = flatFrame(size, [0, 128, 128])
+  packed.bytes.set([10, 20, 30, 40, 50, 60, 70, 80])
+  assert.equal(motion(packed, paddedFrame(), size), 0)
+})
