@@ -94,10 +94,22 @@ function sha256(file) {
   return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
+/** The names in the dynamic string table of a 64-bit little-endian ELF file. */
+function dynamicNames(file) {
+  const elf = readFileSync(file)
+  const sectionAt = (index) => Number(elf.readBigUInt64LE(0x28)) + index * elf.readUInt16LE(0x3a)
+  const sections = Array.from({ length: elf.readUInt16LE(0x3c) }, (_, index) => sectionAt(index))
+  const SHT_DYNSYM = 11
+  const symbols = sections.find((at) => elf.readUInt32LE(at + 4) === SHT_DYNSYM)
+  const strings = sectionAt(elf.readUInt32LE(symbols + 0x28))
+  const start = Number(elf.readBigUInt64LE(strings + 0x18))
+  const lengthBytes = Number(elf.readBigUInt64LE(strings + 0x20))
+  return new Set(elf.toString('latin1', start, start + lengthBytes).split('\0'))
+}
+
 function checkOldSystems() {
   if (!existsSync(join(ROOT, ADDON))) return
-  // Names of imported functions stand in the file between zero bytes.
-  const names = new Set(readFileSync(join(ROOT, ADDON), 'latin1').split('\0'))
+  const names = dynamicNames(join(ROOT, ADDON))
   for (const name of TOO_NEW) check(!names.has(name), `${ADDON} needs ${name}() of glibc 2.33`)
 }
 
