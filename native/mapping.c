@@ -101,17 +101,19 @@ static void finalize_view(napi_env env, void *data, void *hint) {
   mapping_unref(mapping);
 }
 
-// view(handle) -> ArrayBuffer over the whole mapping; undefined where the runtime forbids external memory.
+// view(handle, lengthBytes) -> ArrayBuffer over the start of the mapping; undefined where the runtime forbids external memory.
 static napi_value view(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   mapping_t *mapping = mapping_argument(env, &args, 0);
+  int64_t length = long_argument(env, &args, 1);
   if (mapping == NULL) return number(env, -EBADF);
+  if (length < 1 || (uint64_t)length > mapping->length) return number(env, -EINVAL);
 #ifdef DMABUF_NO_EXTERNAL_BUFFERS
   (void)finalize_view;
   return NULL;
 #else
   napi_value buffer = NULL;
-  napi_status status = napi_create_external_arraybuffer(env, mapping->base, mapping->length,
+  napi_status status = napi_create_external_arraybuffer(env, mapping->base, (size_t)length,
                                                         finalize_view, mapping, &buffer);
   if (status == napi_no_external_buffers_allowed) return NULL;
   if (status != napi_ok) return number(env, -ENOMEM);

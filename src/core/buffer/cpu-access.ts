@@ -1,0 +1,72 @@
+import { DmaBufError } from '../errors.js'
+import type { Access, Bytes, CpuView, ViewLifetime } from './access.js'
+import type { BufferObject } from './buffer-object.js'
+
+/**
+ * One bracket of CPU access: the memory is yours to read or write until end().
+ *
+ * `bytes` is for code that is done before the bracket ends. What goes on afterwards (streams, zlib,
+ * sharp, a socket) needs `lend()` instead.
+ *
+ * @kernel DMA_BUF_IOCTL_SYNC
+ * @rule CPU-1, CPU-6
+ */
+export class CpuAccess implements Disposable {
+  readonly access: Access
+  readonly #object: BufferObject
+  readonly #lengthBytes: number
+  #view: CpuView | undefined
+  #ended = false
+
+  /** @internal */
+  constructor(object: BufferObject, access: Access, lengthBytes = object.lengthBytes) {
+    object.get()
+    this.#object = object
+    this.access = access
+    this.#lengthBytes = lengthBytes
+  }
+
+  /**
+   * The whole buffer, as the memory itself where `zeroCopy`. Dead after end(): length 0, and methods throw.
+   * @throws {DmaBufError} EBADF after end()
+   */
+  get bytes(): Bytes {
+    return this.#open().bytes
+  }
+
+  /** False where the runtime forbids views of foreign memory: then `bytes` is a copy, written back at the end. */
+  get zeroCopy(): boolean {
+    return this.#open().zeroCopy
+  }
+
+  /** Ends the access and takes the view back. Idempotent. Never throws, never waits. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#view?.end()
+    this.#object.ops.endCpuAccess?.(this.access)
+    this.#object.put()
+  }
+
+  [Symbol.dispose](): void {
+    this.end()
+  }
+
+  #open(): CpuView {
+    if (this.#ended)
+      throw new DmaBufError('EBADF', 'bytes', 'CPU access has ended: begin another, or use lend()')
+    return (this.#view ??= openView(this.#object, this.access, 'bracket', this.#lengthBytes))
+  }
+}
+
+const EMPTY: CpuView = { bytes: new Uint8Array(0), zeroCopy: true, end() {} }
+
+/** A view of an object's first bytes; one of no bytes needs no exporter. @internal */
+export function openView(
+  object: BufferObject,
+  access: Access,
+  lifetime: ViewLifetime,
+  lengthBytes: number,
+): CpuView {
+  return lengthBytes === 0 ? EMPTY : object.ops.openView(access, lifetime, lengthBytes)
+}

@@ -1,0 +1,25 @@
+const ESCAPED = Symbol('dmabuf.escaped')
+
+interface Marked {
+  [ESCAPED]?: boolean
+}
+
+/**
+ * A Uint8Array that tells when somebody took its ArrayBuffer.
+ *
+ * Bracket views die by detaching their ArrayBuffer. Streams, zlib and sharp take `view.buffer` to read it
+ * later on another thread, and a zlib stream whose input is detached in mid-work aborts the process on
+ * Node 20. So a view whose buffer was taken is not detached: it stays valid until it is collected.
+ */
+export class RevocableBytes extends Uint8Array<ArrayBuffer> {
+  override get buffer(): ArrayBuffer {
+    const buffer = super.buffer
+    ;(buffer as Marked)[ESCAPED] = true
+    return buffer
+  }
+}
+
+/** Whether code has taken the ArrayBuffer out of a RevocableBytes (or of a subarray of one). */
+export function isEscaped(buffer: ArrayBuffer): boolean {
+  return (buffer as Marked)[ESCAPED] === true
+}

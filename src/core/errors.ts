@@ -1,0 +1,123 @@
+/** Errno names this package reports, as the kernel spells them. */
+export type Errno =
+  | 'EACCES'
+  | 'EADDRINUSE'
+  | 'EAGAIN'
+  | 'EBADF'
+  | 'EBUSY'
+  | 'ECONNREFUSED'
+  | 'ECONNRESET'
+  | 'EEXIST'
+  | 'EINTR'
+  | 'EINVAL'
+  | 'EMFILE'
+  | 'EMSGSIZE'
+  | 'ENAMETOOLONG'
+  | 'ENODEV'
+  | 'ENOENT'
+  | 'ENOMEM'
+  | 'ENOTSOCK'
+  | 'EOWNERDEAD'
+  | 'EPERM'
+  | 'EPIPE'
+  | 'EPROTO'
+  | 'ETIMEDOUT'
+  | (string & {})
+
+/** Linux numbers of the names above; the same on every architecture that Node runs on. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EBADF: 9,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  EINVAL: 22,
+  ENFILE: 23,
+  EMFILE: 24,
+  ENOSPC: 28,
+  EPIPE: 32,
+  ENAMETOOLONG: 36,
+  EPROTO: 71,
+  ENOTSOCK: 88,
+  EPROTOTYPE: 91,
+  EMSGSIZE: 90,
+  EADDRINUSE: 98,
+  ECONNRESET: 104,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EOWNERDEAD: 130,
+}
+
+const BRAND = Symbol.for('dmabuf.error')
+
+/** What an error carries besides its code, operation and message. */
+export interface DmaBufErrorOptions {
+  /** Id of the rule of docs that was broken, for example `BUF-17`. */
+  readonly rule?: string
+  /** Plain data a program may want: sizes, ids, paths. */
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly cause?: unknown
+}
+
+/**
+ * A condition that the kernel would report: EBUSY, EOWNERDEAD, ETIMEDOUT … The message says what to do.
+ *
+ * Wrong types and ranges are TypeError and RangeError instead.
+ */
+export class DmaBufError extends Error {
+  override readonly name = 'DmaBufError'
+  /** Errno name, or an `ERR_DMABUF_…` code of this package. */
+  readonly code: Errno
+  /** Negative, as in Node's own system errors; undefined for `ERR_DMABUF_…`. */
+  readonly errno: number | undefined
+  /** What was being done: the name of the call. */
+  readonly operation: string
+  readonly rule: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: Errno, operation: string, message: string, options: DmaBufErrorOptions = {}) {
+    super(`${code}: ${message}`, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    const number = NUMBERS[code]
+    this.errno = number === undefined ? undefined : -number
+    this.operation = operation
+    this.rule = options.rule
+    this.details = options.details ?? {}
+  }
+
+  /** Whether a value is such an error, from this or another copy of the package; of `code` where given. */
+  static is(value: unknown, code?: Errno): value is DmaBufError {
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false
+    return code === undefined || (value as DmaBufError).code === code
+  }
+
+  get [BRAND](): true {
+    return true
+  }
+}
+
+/** The name of a positive errno number; `E` and the number where we have no name for it. */
+export function errnoName(errno: number): Errno {
+  for (const [name, number] of Object.entries(NUMBERS)) if (number === errno) return name
+  return `E${errno}`
+}
+
+/** The positive errno number of a name; EPROTO's for a name that has none here. */
+export function errnoNumber(code: Errno): number {
+  return NUMBERS[code] ?? 71
+}
+
+/** A bug of ours, never caught. */
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError'
+}
+
+/** Throws InvariantError unless the condition holds. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new InvariantError(message)
+}

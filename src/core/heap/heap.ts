@@ -1,0 +1,25 @@
+import type { DmaBuf } from '../buffer/buffer.js'
+
+/** Where a heap's memory comes from. */
+export type HeapKind = 'memfd'
+
+/**
+ * Something that allocates buffers.
+ *
+ * @kernel dma_heap
+ */
+export interface Heap {
+  readonly kind: HeapKind
+  readonly name: string
+  /** In words: what this kind of memory cannot do. */
+  readonly losses: readonly string[]
+  /**
+   * A new, zeroed buffer.
+   *
+   * @rule HEAP-9, HEAP-11
+   * @param lengthBytes - 1 and up; rounded up to the heap's page size
+   * @param options.name - at most 31 bytes
+   * @throws {DmaBufError} ENOMEM
+   */
+  allocate(lengthBytes: number, options?: { name?: string }): DmaBuf
+}

@@ -1,0 +1,62 @@
+/** The part of the web's and Node's AbortSignal that waits need. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  readonly reason?: unknown
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+/** How long a wait may take. An aborted signal rejects with its reason, a timeout with ETIMEDOUT. */
+export interface WaitOptions {
+  readonly signal?: AbortSignalLike | undefined
+  /** Milliseconds, 0 and up; no limit where absent. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What core asks of the runtime it is in. Replaced in tests by a manual clock. */
+export interface Host {
+  /** Monotonic nanoseconds (CLOCK_MONOTONIC on Linux); exact to 1 ns until 104 days of uptime, then 2 ns. */
+  nowNs(): number
+  /** Calls back once after at least that long; the result cancels it. */
+  setTimer(delayMs: number, callback: () => void): () => void
+}
+
+interface Runtime {
+  setTimeout(callback: () => void, delayMs: number): unknown
+  clearTimeout(timer: unknown): void
+  performance: { now(): number }
+  process?: { hrtime?: { bigint?(): bigint } }
+}
+
+const runtime = globalThis as unknown as Runtime
+
+const systemHost: Host = {
+  nowNs() {
+    const bigint = runtime.process?.hrtime?.bigint
+    return bigint === undefined ? runtime.performance.now() * 1e6 : Number(bigint())
+  },
+  setTimer(delayMs, callback) {
+    const timer = runtime.setTimeout(callback, delayMs)
+    return () => {
+      runtime.clearTimeout(timer)
+    }
+  },
+}
+
+let current = systemHost
+
+/** The host in use. */
+export function host(): Host {
+  return current
+}
+
+/** Replaces the host until the result is disposed. For tests. */
+export function useHost(replacement: Host): Disposable {
+  const previous = current
+  current = replacement
+  return {
+    [Symbol.dispose]() {
+      current = previous
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import { DmaBufError } from './errors.js'
+import { host, type WaitOptions } from './host.js'
+
+/** What a promise that waits with `{ signal, timeoutMs }` is settled through. */
+export interface Waiter<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/**
+ * A promise that `start` may settle, that an aborted signal rejects with its reason, and that a timeout
+ * rejects with ETIMEDOUT. The function that `start` returns is called once, when the wait was given up.
+ *
+ * @param describe - the rest of the sentence after `ETIMEDOUT: ` and the operation; called only then
+ */
+export function waitFor<T>(
+  operation: string,
+  options: WaitOptions & { describe?: () => string },
+  start: (waiter: Waiter<T>) => () => void,
+): Promise<T> {
+  const { signal, timeoutMs, describe } = options
+  if (timeoutMs !== undefined && !(timeoutMs >= 0))
+    throw new RangeError(`timeoutMs must be 0 or more: ${timeoutMs}`)
+  return new Promise<T>((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(reasonOf(signal.reason))
+      return
+    }
+    let stopTimer: (() => void) | undefined
+    let giveUp: (() => void) | undefined
+    let settled = false
+    const settle = (): boolean => {
+      if (settled) return false
+      settled = true
+      stopTimer?.()
+      signal?.removeEventListener('abort', onAbort)
+      return true
+    }
+    const fail = (error: unknown): void => {
+      if (!settle()) return
+      giveUp?.()
+      reject(reasonOf(error))
+    }
+    const onAbort = (): void => {
+      fail(signal?.reason)
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    giveUp = start({
+      resolve: (value) => {
+        if (settle()) resolve(value)
+      },
+      reject: (error) => {
+        if (settle()) reject(reasonOf(error))
+      },
+    })
+    // Looked at after start(): what is ready now is ready even with a timeout of 0.
+    if (timeoutMs === undefined || settled) return
+    stopTimer = host().setTimer(timeoutMs, () => {
+      const more = describe?.() ?? ''
+      fail(new DmaBufError('ETIMEDOUT', operation, `${operation} timed out after ${timeoutMs} ms${more}`))
+    })
+  })
+}
+
+function reasonOf(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('Aborted', { cause: reason })
+}

@@ -1,0 +1,43 @@
+/** Something that is not an error of this call but a mistake somewhere: a leak, a stale view, a stuck peer. */
+export interface Warning {
+  /** Id of the rule it touches, or a short code of this package. */
+  readonly rule: string
+  readonly message: string
+  /** Where the forgotten thing was made, where that is known. */
+  readonly stack?: string | undefined
+}
+
+type Hook = (warning: Warning) => void
+
+interface Runtime {
+  process?: { emitWarning?(message: string, options: { type: string; code: string; detail?: string }): void }
+  console?: { warn(message: string): void }
+}
+
+const hooks = new Set<Hook>()
+
+/**
+ * Calls a hook for every warning until the result is disposed; without hooks warnings go to
+ * `process.emitWarning` (type `DmaBufWarning`), or to the console where there is no process.
+ */
+export function onWarning(hook: Hook): Disposable {
+  hooks.add(hook)
+  return {
+    [Symbol.dispose]() {
+      hooks.delete(hook)
+    },
+  }
+}
+
+/** Reports a warning to the hooks. */
+export function warn(warning: Warning): void {
+  if (hooks.size > 0) {
+    for (const hook of hooks) hook(warning)
+    return
+  }
+  const { process, console } = globalThis as Runtime
+  const detail = warning.stack === undefined ? {} : { detail: warning.stack }
+  if (process?.emitWarning !== undefined)
+    process.emitWarning(warning.message, { type: 'DmaBufWarning', code: warning.rule, ...detail })
+  else console?.warn(`${warning.message}\n${warning.stack ?? ''}`)
+}

@@ -1,0 +1,185 @@
+import { DmaBufError } from '../core/errors.js'
+import { planeEnd, MAX_SIDE_PIXELS, type LaidOutFormat, type Plane } from '../core/frame/format.js'
+import type { Words } from './words.js'
+
+/** A part of a frame, in pixels. */
+export interface Rectangle {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** What is said of one frame besides its format. */
+export interface FrameFacts {
+  /** Position in the queue, from 1; also the frame's sequence number. */
+  readonly ticket: number
+  /** Bytes in use from the start of the buffer, 0 to its length. */
+  readonly lengthBytes: number
+  /** Monotonic nanoseconds; 2^53 of them are 104 days, beyond that the last bit goes. */
+  readonly timestampNs: number
+  /** What changed since the frame before; empty: unknown, take it all. At most 8. */
+  readonly damage: readonly Rectangle[]
+}
+
+/** Words of one descriptor. One per buffer; not rewritten while anybody holds the buffer. */
+export const DESCRIPTOR_WORDS = 64
+
+/** The most damage rectangles a descriptor carries; more are published as "all of it". */
+export const MAX_DAMAGE = 8
+
+// Words: 0,1 ticket   2 format serial   3 fourcc   4,5 modifier   6 width   7 height   8 plane count
+//   9 colour (0 unknown, else 1 + range + 2 * matrix)   10-21 planes: offset, stride, rows
+//   22 bytes used   23 reserved   24,25 timestamp   26 damage count   28-59 damage
+const TICKET = 0
+const SERIAL = 2
+const FOURCC = 3
+const MODIFIER = 4
+const WIDTH = 6
+const HEIGHT = 7
+const PLANE_COUNT = 8
+const COLOR = 9
+const PLANES = 10
+const LENGTH = 22
+const TIMESTAMP = 24
+const DAMAGE_COUNT = 26
+const DAMAGE = 28
+
+const HIGH = 2 ** 32
+const MATRICES = ['bt601', 'bt709', 'bt2020'] as const
+
+function write64(words: Words, index: number, value: number): void {
+  words.write(index, value | 0)
+  words.write(index + 1, Math.floor(value / HIGH) | 0)
+}
+
+function read64(words: Words, index: number): number {
+  return (words.read(index + 1) >>> 0) * HIGH + (words.read(index) >>> 0)
+}
+
+/** Writes what changes from frame to frame. */
+export function writeFacts(words: Words, base: number, facts: FrameFacts): void {
+  write64(words, base + TICKET, facts.ticket)
+  words.write(base + LENGTH, facts.lengthBytes)
+  write64(words, base + TIMESTAMP, facts.timestampNs)
+  const { damage } = facts
+  const count = damage.length > MAX_DAMAGE ? 0 : damage.length
+  words.write(base + DAMAGE_COUNT, count)
+  for (let i = 0; i < count; i++) {
+    const { x, y, width, height } = damage[i] as Rectangle
+    words.write(base + DAMAGE + i * 4, x)
+    words.write(base + DAMAGE + i * 4 + 1, y)
+    words.write(base + DAMAGE + i * 4 + 2, width)
+    words.write(base + DAMAGE + i * 4 + 3, height)
+  }
+}
+
+/** Reads the facts; `capacity` is the length of the buffer they speak of. @throws EPROTO for nonsense */
+export function readFacts(words: Words, base: number, capacity: number): FrameFacts {
+  const lengthBytes = words.read(base + LENGTH) >>> 0
+  const count = words.read(base + DAMAGE_COUNT) >>> 0
+  if (lengthBytes > capacity || count > MAX_DAMAGE) throw nonsense('sizes beyond its buffer')
+  const damage: Rectangle[] = []
+  for (let i = 0; i < count; i++) {
+    const at = base + DAMAGE + i * 4
+    const rectangle = {
+      x: words.read(at) >>> 0,
+      y: words.read(at + 1) >>> 0,
+      width: words.read(at + 2) >>> 0,
+      height: words.read(at + 3) >>> 0,
+    }
+    damage.push(rectangle)
+  }
+  return {
+    ticket: read64(words, base + TICKET),
+    lengthBytes,
+    timestampNs: read64(words, base + TIMESTAMP),
+    damage: damage.length === 0 ? NO_DAMAGE : damage,
+  }
+}
+
+const NO_DAMAGE: readonly Rectangle[] = []
+
+/** Writes the format; `serial` tells readers whether they know it already. */
+export function writeFormat(
+  words: Words,
+  base: number,
+  format: LaidOutFormat | undefined,
+  serial: number,
+): void {
+  words.write(base + SERIAL, serial)
+  words.write(base + FOURCC, format === undefined ? 0 : fourccNumber(format.fourcc))
+  if (format === undefined) return
+  const modifier = format.modifier ?? 0n
+  words.write(base + MODIFIER, Number(modifier & 0xffffffffn) | 0)
+  words.write(base + MODIFIER + 1, Number(modifier >> 32n) | 0)
+  words.write(base + WIDTH, format.width)
+  words.write(base + HEIGHT, format.height)
+  const { color, planes } = format
+  const range = color?.range === 'full' ? 1 : 0
+  words.write(base + COLOR, color === undefined ? 0 : 1 + range + 2 * MATRICES.indexOf(color.matrix))
+  words.write(base + PLANE_COUNT, planes.length)
+  planes.forEach((plane, index) => {
+    words.write(base + PLANES + index * 3, plane.offsetBytes)
+    words.write(base + PLANES + index * 3 + 1, plane.strideBytes)
+    words.write(base + PLANES + index * 3 + 2, plane.rowCount)
+  })
+}
+
+/** The serial of the format now in a descriptor. */
+export function readFormatSerial(words: Words, base: number): number {
+  return words.read(base + SERIAL)
+}
+
+/** Reads and checks the format; undefined where frames are plain bytes. @throws EPROTO for nonsense */
+export function readFormat(words: Words, base: number, capacity: number): LaidOutFormat | undefined {
+  const number = words.read(base + FOURCC)
+  if (number === 0) return undefined
+  const fourcc = fourccName(number)
+  const width = words.read(base + WIDTH)
+  const height = words.read(base + HEIGHT)
+  const count = words.read(base + PLANE_COUNT)
+  const color = words.read(base + COLOR)
+  const sides = [width, height].every((side) => side >= 1 && side <= MAX_SIDE_PIXELS)
+  if (fourcc === undefined || !sides || count < 1 || count > 4 || color < 0 || color > 6)
+    throw nonsense('a format that is none')
+  const planes: Plane[] = []
+  for (let i = 0; i < count; i++) planes.push(readPlane(words, base + PLANES + i * 3, capacity))
+  const modifier =
+    (BigInt(words.read(base + MODIFIER + 1) >>> 0) << 32n) | BigInt(words.read(base + MODIFIER) >>> 0)
+  const format = { fourcc, modifier, width, height, planes }
+  if (color === 0) return format
+  const range = (color - 1) % 2 === 1 ? 'full' : 'limited'
+  return { ...format, color: { range, matrix: MATRICES[(color - 1) >> 1] ?? 'bt601' } }
+}
+
+function readPlane(words: Words, at: number, capacity: number): Plane {
+  const plane = {
+    offsetBytes: words.read(at) >>> 0,
+    strideBytes: words.read(at + 1) >>> 0,
+    rowCount: words.read(at + 2) >>> 0,
+  }
+  const empty = plane.strideBytes === 0 || plane.rowCount === 0
+  if (empty || planeEnd(plane) > capacity) throw nonsense('a plane beyond its buffer')
+  return plane
+}
+
+function fourccNumber(fourcc: string): number {
+  let number = 0
+  for (let i = 3; i >= 0; i--) number = (number << 8) | fourcc.charCodeAt(i)
+  return number
+}
+
+function fourccName(number: number): string | undefined {
+  const name = String.fromCharCode(
+    number & 0xff,
+    (number >> 8) & 0xff,
+    (number >> 16) & 0xff,
+    (number >> 24) & 0xff,
+  )
+  return /^[\x20-\x7e]{4}$/.test(name) ? name : undefined
+}
+
+function nonsense(what: string): DmaBufError {
+  return new DmaBufError('EPROTO', 'receive', `The producer described ${what}`)
+}

@@ -1,0 +1,41 @@
+import type { DmaBuf } from '../core/buffer/buffer.js'
+import { exportBuffer } from '../core/buffer/buffer.js'
+import { MapMode, Mapping } from './mapping.js'
+import { checkReceivedMemory, statFd } from './memfd.js'
+import { fdOf, MemoryOfFd } from './memory-of-fd.js'
+import type { OwnedFd } from './owned-fd.js'
+
+/** A new descriptor of a buffer's memory, yours to send or close. @kernel dma_buf_fd @rule BUF-15 */
+export function exportFd(buffer: DmaBuf): OwnedFd {
+  return fdOf(buffer, 'exportFd').dup()
+}
+
+/**
+ * A buffer of memory that somebody sent: a memfd sealed against shrinking, mapped once.
+ *
+ * @kernel dma_buf_get
+ * @param fd - moved: closed with the buffer, or now if this throws
+ * @param options.lengthBytes - what the sender claims; the file's length where absent
+ * @param options.access - 'read' (default): stores go to pages of our own, never to the owner's memory
+ * @throws {DmaBufError} EPROTO where it is no memory, not sealed, or too small
+ */
+export function importFd(
+  fd: OwnedFd,
+  options: { lengthBytes?: number; access?: 'read' | 'readwrite'; exporterName?: string } = {},
+): DmaBuf {
+  try {
+    checkReceivedMemory(fd, options.lengthBytes ?? 1, 'a buffer')
+    const { lengthBytes, inode } = statFd(fd)
+    const mode = options.access === 'readwrite' ? MapMode.shared : MapMode.private
+    const ops = new MemoryOfFd(fd, new Mapping(fd, options.lengthBytes ?? lengthBytes, mode))
+    return exportBuffer({
+      exporterName: options.exporterName ?? 'import',
+      lengthBytes: options.lengthBytes ?? lengthBytes,
+      ops,
+      inode,
+    })
+  } catch (error) {
+    fd.close()
+    throw error
+  }
+}

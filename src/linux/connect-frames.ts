@@ -1,0 +1,38 @@
+import { MAX_BUFFERS } from '../interprocess/queue-page.js'
+import { FrameStream } from './frame-stream.js'
+import { connectLink, type ConnectOptions } from './link-connect.js'
+import type { Link } from './link.js'
+import { QueueConnection, type ConsumerOptions } from './queue-connection.js'
+
+/**
+ * Connects to a queue that serveFrames() serves.
+ *
+ * @param at - the path it is served at, or one end of a link
+ * @param options.waitForServer - wait for the server, now and whenever it dies
+ * @returns owned: close() it, or hold it with `await using`
+ * @throws {DmaBufError} ENOENT, ECONNREFUSED without a server; EBUSY where it has too few buffers, with
+ *   the number to set; EACCES; EPROTO; ETIMEDOUT
+ */
+export async function connectFrames(
+  at: string | Link,
+  options: ConnectOptions & ConsumerOptions = {},
+): Promise<FrameStream> {
+  const { mode = 'fifo', maxHeld = 1, waitForServer = false } = options
+  if (mode !== 'fifo' && mode !== 'latest')
+    throw new TypeError(`mode must be 'fifo' or 'latest': ${String(mode)}`)
+  if (!Number.isInteger(maxHeld) || maxHeld < 1 || maxHeld > MAX_BUFFERS - 2)
+    throw new RangeError(`maxHeld must be 1 to ${MAX_BUFFERS - 2}: ${maxHeld}`)
+  const connect = async (rung: () => void, once: ConnectOptions): Promise<QueueConnection> => {
+    const link = typeof at === 'string' ? await connectLink(at, once) : at
+    return QueueConnection.join(link, { ...once, ...options, mode, maxHeld }, rung)
+  }
+  const stream = new FrameStream({
+    mode,
+    reconnect:
+      typeof at === 'string' && waitForServer
+        ? (rung, signal) => connect(rung, { ...options, signal, timeoutMs: undefined })
+        : undefined,
+  })
+  stream.attach(await connect(stream.rung, options))
+  return stream
+}

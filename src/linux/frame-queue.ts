@@ -1,0 +1,327 @@
+import type { DmaBuf } from '../core/buffer/buffer.js'
+import { DmaBufError } from '../core/errors.js'
+import type { LaidOutFormat } from '../core/frame/format.js'
+import { host, type WaitOptions } from '../core/host.js'
+import { waitFor } from '../core/wait.js'
+import { warn } from '../core/warn.js'
+import { MessageType } from '../interprocess/link-message.js'
+import { decodeJoin } from '../interprocess/queue-message.js'
+import { MAX_CONSUMERS, queuePageBytes } from '../interprocess/queue-page.js'
+import { QueueProducer } from '../interprocess/queue-producer.js'
+import { Consumer } from './consumer.js'
+import type { Link } from './link.js'
+import { MapMode, Mapping, mappingBytesCopied } from './mapping.js'
+import { createMemfd, roundUpToPages, sealForReaders } from './memfd.js'
+import { fdOf } from './memory-of-fd.js'
+import type { OwnedFd } from './owned-fd.js'
+import { WritableFrame, type FrameMetadata } from './writable-frame.js'
+
+/** What to do about a consumer that keeps buffers for too long. */
+export interface SlowConsumerPolicy {
+  readonly afterMs: number
+  /** 'wait' only reports it; 'disconnect' tells it to leave and goes on without what it has not read. */
+  readonly then: 'wait' | 'disconnect'
+}
+
+/** Counts since the queue was made. */
+export interface QueueStats {
+  readonly queued: number
+  readonly cancelled: number
+  /** tryDequeue() calls that found no buffer: frames the camera had to drop. */
+  readonly dropped: number
+  /** Bytes our own code copied in this process; 0 where `zeroCopy`. */
+  readonly bytesCopied: number
+}
+
+const JOIN_TIMEOUT_MS = 5000
+
+/** What a queue is made of. @internal */
+export interface FrameQueueParts {
+  readonly buffers: readonly DmaBuf[]
+  readonly format: LaidOutFormat | undefined
+  /** Of one frame. */
+  readonly lengthBytes: number
+  readonly slowConsumer: SlowConsumerPolicy
+  readonly maxConsumers: number
+  /** Stops admitting consumers. */
+  readonly stopServing: () => void
+}
+
+/**
+ * The producer's end of a queue of shared buffers: dequeue one, fill it, queue it.
+ *
+ * Consumers come and go, and may be killed: their buffers come back.
+ */
+export class FrameQueue implements AsyncDisposable {
+  readonly format: LaidOutFormat | undefined
+  /** Bytes of one frame. */
+  readonly lengthBytes: number
+  readonly #parts: FrameQueueParts
+  readonly #page: OwnedFd
+  readonly #mapping: Mapping
+  readonly #producer: QueueProducer
+  readonly #consumers: Consumer[] = []
+  readonly #waiters: ((frame: WritableFrame | undefined, error?: unknown) => void)[] = []
+  readonly #counts = { queued: 0, cancelled: 0, dropped: 0 }
+  readonly #copiedBefore = mappingBytesCopied()
+  #nextId = 1
+  #closed = false
+  #stopPatience: (() => void) | undefined
+  #progress = new Map<Consumer, string>()
+
+  /** @internal Use serveFrames(). */
+  constructor(parts: FrameQueueParts) {
+    this.#parts = parts
+    this.format = parts.format
+    this.lengthBytes = parts.lengthBytes
+    const pageBytes = roundUpToPages(queuePageBytes(parts.buffers.length))
+    this.#page = createMemfd('queue', pageBytes)
+    this.#mapping = new Mapping(this.#page, pageBytes, MapMode.shared)
+    sealForReaders(this.#page)
+    this.#producer = new QueueProducer(this.#mapping.words(), parts.buffers.length)
+  }
+
+  get bufferCount(): number {
+    return this.#parts.buffers.length
+  }
+
+  /** Whoever is connected now. */
+  get consumers(): readonly Consumer[] {
+    return this.#consumers
+  }
+
+  /** The consumers that a waiting dequeue() waits for, the one with most buffers first; empty: none waits. */
+  get stalledBy(): readonly Consumer[] {
+    return this.#waiters.length === 0 ? [] : this.#blockers()
+  }
+
+  /**
+   * A buffer to fill, as soon as one is free.
+   *
+   * @throws {DmaBufError} ETIMEDOUT, saying who holds what; EBADF after close()
+   */
+  async dequeue(options: WaitOptions = {}): Promise<WritableFrame> {
+    const frame = this.#waiters.length === 0 ? this.#take() : undefined
+    if (frame !== undefined) return frame
+    const describe = (): string => this.#describeBlockers()
+    return waitFor<WritableFrame>('dequeue', { ...options, describe }, (waiter) => {
+      const settle = (taken: WritableFrame | undefined, error?: unknown): void => {
+        if (taken === undefined) waiter.reject(error)
+        else waiter.resolve(taken)
+      }
+      this.#waiters.push(settle)
+      this.#startPatience()
+      this.#serveWaiters()
+      return () => {
+        const index = this.#waiters.indexOf(settle)
+        if (index >= 0) this.#waiters.splice(index, 1)
+      }
+    })
+  }
+
+  /** A buffer to fill, or undefined: a camera that cannot wait drops the frame. No system call. */
+  tryDequeue(): WritableFrame | undefined {
+    const frame = this.#waiters.length === 0 ? this.#take() : undefined
+    if (frame === undefined) {
+      this.#counts.dropped++
+      this.#startPatience()
+    }
+    return frame
+  }
+
+  /** Counts since the start. */
+  stats(): QueueStats {
+    return { ...this.#counts, bytesCopied: mappingBytesCopied() - this.#copiedBefore }
+  }
+
+  /** Closes cleanly: consumers read what is published, and their loops end. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#parts.stopServing()
+    this.#stopPatience?.()
+    const error = new DmaBufError('EBADF', 'dequeue', 'Queue was closed')
+    for (const settle of this.#waiters.splice(0)) settle(undefined, error)
+    await Promise.all(this.#consumers.splice(0).map((consumer) => consumer.close()))
+    for (const buffer of this.#parts.buffers) buffer.close()
+    this.#mapping.close()
+    this.#page.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Admits whoever is at the other end, if there are buffers enough. @internal */
+  async admit(link: Link): Promise<void> {
+    let consumer: Consumer | undefined
+    try {
+      const message = await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
+      if (message === undefined) throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
+      try {
+        consumer = this.#join(link, message)
+      } catch (error) {
+        for (const fd of message.fds) fd.close()
+        throw error
+      }
+      const joined = consumer
+      link.onEnd(() => {
+        this.#remove(joined)
+      })
+      const { buffers, lengthBytes } = this.#parts
+      await consumer.welcome({
+        lengthBytes,
+        page: this.#page,
+        buffers: buffers.map((buffer) => fdOf(buffer, 'serveFrames')),
+      })
+    } catch (error) {
+      if (consumer !== undefined) this.#remove(consumer)
+      await link.closeWith(asDmaBufError(error))
+    }
+  }
+
+  #join(link: Link, message: Awaited<ReturnType<Link['next']>> & object): Consumer {
+    if (this.#closed) throw new DmaBufError('EPIPE', 'join', 'The queue is closed')
+    const join = decodeJoin(message.payload)
+    const needed = this.#producer.buffersNeeded + join.maxHeld
+    if (needed > this.bufferCount)
+      throw new DmaBufError(
+        'EBUSY',
+        'join',
+        `The queue has ${this.bufferCount} buffers and ${this.#consumers.length} consumers; ` +
+          `one more that holds ${join.maxHeld} needs { buffers: ${needed} } in serveFrames`,
+      )
+    if (this.#consumers.length >= this.#parts.maxConsumers)
+      throw new DmaBufError('EBUSY', 'join', `The queue admits ${this.#parts.maxConsumers} consumers`)
+    const consumer = new Consumer(this.#nextId++, link, {
+      message,
+      join,
+      producer: this.#producer,
+      rung: () => {
+        this.#serveWaiters()
+      },
+    })
+    this.#producer.consumers.add(consumer.view)
+    this.#consumers.push(consumer)
+    return consumer
+  }
+
+  #remove(consumer: Consumer): void {
+    const index = this.#consumers.indexOf(consumer)
+    if (index < 0) return
+    this.#consumers.splice(index, 1)
+    this.#producer.consumers.delete(consumer.view)
+    this.#progress.delete(consumer)
+    consumer[Symbol.dispose]()
+    this.#serveWaiters()
+  }
+
+  #take(): WritableFrame | undefined {
+    if (this.#closed) throw new DmaBufError('EBADF', 'dequeue', 'Queue is closed')
+    const index = this.#producer.take()
+    if (index === undefined) return undefined
+    const handle = this.#parts.buffers[index] as DmaBuf
+    return new WritableFrame(this.#frameOwner, index, {
+      handle,
+      format: this.format,
+      lengthBytes: this.lengthBytes,
+    })
+  }
+
+  readonly #frameOwner = {
+    publish: (bufferIndex: number, metadata: FrameMetadata): void => {
+      if (this.#closed) throw new DmaBufError('EBADF', 'queue', 'Queue is closed')
+      const { timestampNs = host().nowNs(), lengthBytes = this.lengthBytes, damage = [] } = metadata
+      const format = { serial: 1, layout: this.format }
+      this.#producer.publish(bufferIndex, { timestampNs, lengthBytes, damage }, format)
+      this.#counts.queued++
+      for (const consumer of this.#consumers) consumer.ring()
+    },
+    giveBack: (bufferIndex: number): void => {
+      this.#counts.cancelled++
+      this.#producer.cancel(bufferIndex)
+      this.#serveWaiters()
+    },
+  }
+
+  // Asks to be rung before looking a last time, so that no release falls in between.
+  #serveWaiters(): void {
+    while (this.#waiters.length > 0 && !this.#closed) {
+      const frame = this.#take() ?? (this.#producer.bell.ask(), this.#take())
+      if (frame === undefined) return
+      this.#waiters.shift()?.(frame)
+    }
+    if (this.#waiters.length === 0) this.#endPatience()
+  }
+
+  #blockers(): Consumer[] {
+    const views = this.#producer.blockers().map((blocker) => blocker.consumer)
+    return views.flatMap((view) => this.#consumers.filter((consumer) => consumer.view === view))
+  }
+
+  #describeBlockers(): string {
+    const parts = this.#blockers().map(
+      ({ id, pid, held, lagFrames, mode }) =>
+        `consumer ${id} (pid ${pid}, ${mode}) holds ${held}, has ${lagFrames} to read`,
+    )
+    return parts.length === 0 ? '' : `: ${parts.join('; ')}`
+  }
+
+  #startPatience(): void {
+    if (this.#stopPatience !== undefined) return
+    this.#progress = new Map(this.#consumers.map((consumer) => [consumer, progressOf(consumer)]))
+    this.#stopPatience = host().setTimer(this.#parts.slowConsumer.afterMs, () => {
+      this.#stopPatience = undefined
+      this.#loseOffenders()
+      this.#losePatience()
+    })
+  }
+
+  #endPatience(): void {
+    this.#stopPatience?.()
+    this.#stopPatience = undefined
+  }
+
+  #losePatience(): void {
+    const { afterMs, then } = this.#parts.slowConsumer
+    for (const consumer of this.#blockers()) {
+      if (consumer.evicted || this.#progress.get(consumer) !== progressOf(consumer)) continue
+      const what = `Consumer ${consumer.id} (pid ${consumer.pid}) has not moved for ${afterMs} ms`
+      if (then === 'wait') warn({ rule: 'DMABUF_SLOW_CONSUMER', message: `${what}: the queue waits for it` })
+      else this.disconnect(consumer, new DmaBufError('ETIMEDOUT', 'queue', `${what}: disconnected`))
+    }
+    if (this.#waiters.length > 0) this.#startPatience()
+    this.#serveWaiters()
+  }
+
+  #loseOffenders(): void {
+    const offender = this.#producer.offender()
+    const consumer = this.#consumers.find(({ view }) => view === offender?.consumer)
+    if (offender === undefined || consumer === undefined) return
+    consumer.sendGoodbye(new DmaBufError('EPROTO', 'queue', `Disconnected: it ${offender.reason}`))
+    this.#remove(consumer)
+  }
+
+  /**
+   * Tells a consumer to leave: its reads fail with the error. What it holds stays its own until it is
+   * gone, what it has not read is not kept for it any more.
+   */
+  disconnect(consumer: Consumer, reason?: DmaBufError): void {
+    if (consumer.evicted || !this.#consumers.includes(consumer)) return
+    consumer.sendGoodbye(reason ?? new DmaBufError('EPIPE', 'queue', 'Disconnected by the producer'))
+    this.#producer.evict(consumer.view)
+    this.#serveWaiters()
+  }
+}
+
+function progressOf(consumer: Consumer): string {
+  const { view } = consumer
+  return `${view.cursor()} ${view.claims(0)} ${view.claims(1)}`
+}
+
+function asDmaBufError(error: unknown): DmaBufError {
+  if (DmaBufError.is(error)) return error
+  return new DmaBufError('EPROTO', 'join', error instanceof Error ? error.message : String(error))
+}
+
+export { MAX_CONSUMERS }

@@ -1,0 +1,231 @@
+import { DmaBufError } from '../core/errors.js'
+import type { WaitOptions } from '../core/host.js'
+import { waitFor } from '../core/wait.js'
+import type { QueueMode } from '../interprocess/queue-consumer.js'
+import type { Frame } from './frame.js'
+import type { QueueConnection } from './queue-connection.js'
+
+interface FrameWaiter {
+  resolve(frame: Frame | undefined): void
+  reject(error: unknown): void
+}
+
+/** How a stream gets its connections. @internal */
+export interface FrameStreamParts {
+  readonly mode: QueueMode
+  /** Connects anew after a producer's death; undefined where its death ends the stream. */
+  readonly reconnect: ((rung: () => void, signal: AbortSignal) => Promise<QueueConnection>) | undefined
+}
+
+/**
+ * The consumer's end of a queue: frames as an async iterable, one by one, or by callback.
+ *
+ * It ends when the producer closes cleanly, and throws EOWNERDEAD when the producer dies, unless it was
+ * opened with `waitForServer`: then it goes on with the producer that comes next.
+ */
+export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
+  readonly mode: QueueMode
+  readonly #parts: FrameStreamParts
+  readonly #waiters: FrameWaiter[] = []
+  readonly #abort = new AbortController()
+  #connection: QueueConnection | undefined
+  #subscriber: { frame: (frame: Frame) => void; end: (error?: unknown) => void } | undefined
+  #failure: DmaBufError | undefined
+  #finished = false
+  #closed = false
+
+  /** @internal Use connectFrames(). */
+  constructor(parts: FrameStreamParts) {
+    this.#parts = parts
+    this.mode = parts.mode
+  }
+
+  /** Starts reading a connection. @internal */
+  attach(connection: QueueConnection): void {
+    this.#connection = connection
+    connection.released = () => {
+      this.#deliver()
+    }
+    connection.link.onEnd((end) => {
+      if (this.#connection !== connection || this.#closed) return
+      if (end.clean) this.#finished = true
+      else if (this.#parts.reconnect === undefined || !isDeath(end.error)) this.#fail(end.error)
+      else void this.#reconnect(connection, this.#parts.reconnect)
+      this.#deliver()
+    })
+    this.#deliver()
+  }
+
+  /** Called when the producer published something. @internal */
+  readonly rung = (): void => {
+    this.#deliver()
+  }
+
+  /** Frames held now, those on loan included. */
+  get held(): number {
+    return this.#connection?.consumer.held ?? 0
+  }
+
+  /**
+   * The next frame, or the newest; undefined once the producer has closed cleanly.
+   *
+   * While you hold `maxHeld` frames it waits for a release.
+   * @returns owned: release() it, or hold it with `using`
+   * @throws {DmaBufError} EOWNERDEAD when the producer died, ETIMEDOUT, EBADF after close()
+   */
+  async receive(options: WaitOptions = {}): Promise<Frame | undefined> {
+    const frame = this.tryReceive()
+    if (frame !== undefined || this.#ended) return frame
+    const describe = (): string => (this.held > 0 ? `: ${this.held} frames are held` : '')
+    return waitFor<Frame | undefined>('receive', { ...options, describe }, (waiter) => {
+      this.#waiters.push(waiter)
+      this.#deliver()
+      return () => {
+        const index = this.#waiters.indexOf(waiter)
+        if (index >= 0) this.#waiters.splice(index, 1)
+      }
+    })
+  }
+
+  /** The next frame or the newest, if there is one now. No system call. */
+  tryReceive(): Frame | undefined {
+    if (this.#closed) throw new DmaBufError('EBADF', 'receive', 'Stream is closed')
+    if (this.#failure !== undefined) throw this.#failure
+    return this.#waiters.length > 0 || this.#subscriber !== undefined ? undefined : this.#acquire()
+  }
+
+  /**
+   * Calls back with every frame as it comes, without promises in between; release each one. The stream
+   * must not be read otherwise meanwhile.
+   *
+   * @param end - called once, with an error unless the producer closed cleanly
+   * @returns dispose to stop
+   */
+  subscribe(frame: (frame: Frame) => void, end: (error?: unknown) => void = () => {}): Disposable {
+    if (this.#subscriber !== undefined || this.#waiters.length > 0)
+      throw new DmaBufError('EBUSY', 'subscribe', 'The stream has a reader already')
+    const subscriber = { frame, end }
+    this.#subscriber = subscriber
+    this.#deliver()
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#subscriber === subscriber) this.#subscriber = undefined
+      },
+    }
+  }
+
+  /** Leaves the queue; frames still held are given back. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#abort.abort()
+    this.#subscriber = undefined
+    for (const { reject } of this.#waiters.splice(0))
+      reject(new DmaBufError('EBADF', 'receive', 'Stream was closed'))
+    await this.#connection?.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Reads until the producer closes. Leaving the loop keeps the stream open: close() it. */
+  [Symbol.asyncIterator](): AsyncIterator<Frame, undefined> {
+    return { next: () => this.#next() }
+  }
+
+  #next(): Promise<IteratorResult<Frame, undefined>> {
+    try {
+      const frame = this.tryReceive()
+      if (frame !== undefined) return Promise.resolve({ done: false, value: frame })
+      if (this.#ended) return Promise.resolve({ done: true, value: undefined })
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({
+        resolve: (frame) => {
+          resolve(frame === undefined ? { done: true, value: frame } : { done: false, value: frame })
+        },
+        reject,
+      })
+      this.#deliver()
+    })
+  }
+
+  /** Nothing more will come. What was published before a clean close still is to be read. */
+  get #ended(): boolean {
+    return this.#finished && this.#connection?.consumer.hasFrame !== true
+  }
+
+  #acquire(): Frame | undefined {
+    try {
+      return this.#connection?.acquire()
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+  }
+
+  // Hands out what there is; asks to be rung before looking a last time, so that no frame falls in between.
+  #deliver(): void {
+    try {
+      while (this.#wanted) {
+        const frame = this.#acquire() ?? (this.#connection?.consumer.bell.ask(), this.#acquire())
+        if (frame === undefined) break
+        if (this.#subscriber !== undefined) this.#subscriber.frame(frame)
+        else this.#waiters.shift()?.resolve(frame)
+      }
+    } catch (error) {
+      if (this.#failure === undefined) throw error
+    }
+    if (this.#ended && !this.#closed) this.#finish()
+  }
+
+  get #wanted(): boolean {
+    if (this.#closed || this.#failure !== undefined) return false
+    return this.#subscriber !== undefined || this.#waiters.length > 0
+  }
+
+  #finish(): void {
+    for (const { resolve } of this.#waiters.splice(0)) resolve(undefined)
+    const subscriber = this.#subscriber
+    this.#subscriber = undefined
+    subscriber?.end()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = DmaBufError.is(error)
+      ? error
+      : new DmaBufError('EPROTO', 'receive', String(error), { cause: error })
+    this.#connection?.link.keepAlive(false)
+    for (const { reject } of this.#waiters.splice(0)) reject(this.#failure)
+    const subscriber = this.#subscriber
+    this.#subscriber = undefined
+    subscriber?.end(this.#failure)
+  }
+
+  async #reconnect(
+    dead: QueueConnection,
+    reconnect: NonNullable<FrameStreamParts['reconnect']>,
+  ): Promise<void> {
+    this.#connection = undefined
+    await dead.close()
+    while (!this.#closed && this.#failure === undefined) {
+      try {
+        const connection = await reconnect(this.rung, this.#abort.signal)
+        if (this.#closed) await connection.close()
+        else this.attach(connection)
+        return
+      } catch (error) {
+        // The next server may die while we join it; anything else it says is meant for us.
+        if (!this.#closed && !isDeath(error)) this.#fail(error)
+      }
+    }
+  }
+}
+
+function isDeath(error: unknown): boolean {
+  return DmaBufError.is(error, 'EOWNERDEAD')
+}

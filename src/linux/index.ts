@@ -1,0 +1,31 @@
+/**
+ * Buffers, frame queues and fences that processes share on Linux. The native part is loaded at first use.
+ *
+ * @module
+ */
+export { exportFd, importFd } from './buffer-fd.js'
+export { connectFrames } from './connect-frames.js'
+export type { Consumer } from './consumer.js'
+export type { Frame } from './frame.js'
+export type { FrameQueue, QueueStats, SlowConsumerPolicy } from './frame-queue.js'
+export type { FrameStream } from './frame-stream.js'
+export { connectLink, type ConnectOptions } from './link-connect.js'
+export { inheritLink, linkPair } from './link-pair.js'
+export type { Link, LinkEnd } from './link.js'
+export { openMemfdHeap, type MemfdHeapOptions } from './memfd-heap.js'
+export type { Message } from './message.js'
+export { OwnedFd } from './owned-fd.js'
+export type { Peer } from './peer.js'
+export type { PeerPolicy } from './peer-policy.js'
+export type { ConsumerOptions } from './queue-connection.js'
+export {
+  receiveTimeline,
+  type BlockingWaitOptions,
+  type RemoteTimeline,
+} from './remote-timeline.js'
+export { serveFrames, type QueueOptions } from './serve-frames.js'
+export { serveLinks } from './serve-links.js'
+export { shareTimeline } from './share-timeline.js'
+export type { FrameMetadata, WritableFrame } from './writable-frame.js'
+export type { Rectangle } from '../interprocess/frame-descriptor.js'
+export type { QueueMode } from '../interprocess/queue-consumer.js'

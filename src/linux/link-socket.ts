@@ -1,0 +1,185 @@
+import { DmaBufError, errnoName } from '../core/errors.js'
+import type { WaitOptions } from '../core/host.js'
+import { waitFor } from '../core/wait.js'
+import { MAX_MESSAGE_BYTES } from '../interprocess/link-message.js'
+import { check, native, PollMode, type PollHandle } from './native.js'
+import { OwnedFd } from './owned-fd.js'
+import type { Peer } from './peer.js'
+
+const READABLE = 1
+const WRITABLE = 2
+
+// One pair per thread: what is received is handed on before the next message is read.
+const bytes = new Uint8Array(MAX_MESSAGE_BYTES)
+const ancillary = new Int32Array(4 + 253)
+
+/** What a socket tells its link. */
+export interface LinkSocketEvents {
+  /** A message; `fds` are the receiver's, `sender` is there where the kernel was asked to say. */
+  message(bytes: Uint8Array<ArrayBuffer>, fds: OwnedFd[], sender: Peer | undefined): void
+  /** The stream has ended, or broke. Called once. */
+  ended(reset: boolean): void
+}
+
+interface Sending {
+  readonly bytes: Uint8Array
+  readonly fds: Int32Array | undefined
+  done(error?: DmaBufError): void
+}
+
+/** A SEQPACKET socket on the event loop: whole messages in order, without ever blocking. */
+export class LinkSocket {
+  readonly #fd: OwnedFd
+  readonly #events: LinkSocketEvents
+  readonly #sending: Sending[] = []
+  #poll: PollHandle | undefined
+  #paused = false
+  #stopped = false
+
+  /** @param fd - moved */
+  constructor(fd: OwnedFd, events: LinkSocketEvents) {
+    this.#fd = fd
+    this.#events = events
+    const poll = native().pollOpen(
+      fd.number,
+      (ready, received) => {
+        this.#ready(ready, received)
+      },
+      PollMode.messages,
+      bytes,
+      ancillary,
+    )
+    if (typeof poll === 'number') {
+      fd.close()
+      check(poll, 'link', () => 'Cannot watch a socket')
+      return
+    }
+    this.#poll = poll
+    this.#watch()
+  }
+
+  /** Sends one message now, or as soon as the peer's queue has room. The descriptors stay the caller's. */
+  async send(
+    message: Uint8Array,
+    fds: readonly OwnedFd[],
+    options: WaitOptions = {},
+  ): Promise<void> {
+    const numbers = fds.length === 0 ? undefined : Int32Array.from(fds, (fd) => fd.number)
+    if (this.#sending.length === 0 && this.#trySend(message, numbers)) return
+    await waitFor<undefined>('send', options, (waiter) => {
+      const sending: Sending = {
+        bytes: message,
+        fds: numbers,
+        done: (error) => {
+          if (error === undefined) waiter.resolve(undefined)
+          else waiter.reject(error)
+        },
+      }
+      this.#sending.push(sending)
+      this.#watch()
+      return () => {
+        const index = this.#sending.indexOf(sending)
+        if (index >= 0) this.#sending.splice(index, 1)
+      }
+    })
+  }
+
+  /** Stops or goes on reading; a paused socket lets the peer's queue fill. */
+  pause(on: boolean): void {
+    if (this.#paused === on) return
+    this.#paused = on
+    this.#watch()
+  }
+
+  /** Reads everything that has arrived. */
+  pump(): void {
+    while (!this.#stopped && this.#poll !== undefined) {
+      const received = native().receive(this.#fd.number, bytes, ancillary)
+      if (errnoName(-received) === 'EAGAIN') return
+      this.#take(received)
+    }
+  }
+
+  /** Whether it keeps the process alive. */
+  keepAlive(on: boolean): void {
+    if (this.#poll !== undefined) native().pollRef(this.#poll, on ? 1 : 0)
+  }
+
+  /** Reads no more; the descriptor stays open until close(). */
+  stop(): void {
+    this.#stopped = true
+    this.#watch()
+  }
+
+  close(): void {
+    if (this.#poll === undefined) return
+    native().pollClose(this.#poll)
+    this.#poll = undefined
+    this.#fd.close()
+    const error = new DmaBufError('EPIPE', 'send', 'The link was closed')
+    for (const sending of this.#sending.splice(0)) sending.done(error)
+  }
+
+  #ready(ready: number, received: number): void {
+    if ((ready & READABLE) !== 0 || received < 0) this.#take(received)
+    if ((ready & WRITABLE) !== 0) this.#flush()
+  }
+
+  #take(received: number): void {
+    if (received > 0) {
+      const count = ancillary[0] as number
+      const fds: OwnedFd[] = []
+      for (let i = 0; i < count; i++) fds.push(OwnedFd.adopt(ancillary[4 + i] as number))
+      const [, pid = 0, uid = 0, gid = 0] = ancillary
+      const sender = pid === 0 ? undefined : { pid, uid, gid }
+      this.#events.message(bytes.slice(0, received), fds, sender)
+      return
+    }
+    const code = received === 0 ? 'EOF' : errnoName(-received)
+    if (code === 'EAGAIN' || code === 'EMSGSIZE') {
+      if (code === 'EMSGSIZE') this.#finish(true)
+      return
+    }
+    // A peer that closed with our messages unread resets the connection, though its goodbye may still
+    // lie in our queue: read on to the end of the stream before saying that it died.
+    if (code === 'ECONNRESET' && !this.#stopped) this.pump()
+    else this.#finish(code !== 'EOF')
+  }
+
+  #finish(reset: boolean): void {
+    if (this.#stopped) return
+    this.stop()
+    const error = new DmaBufError('EPIPE', 'send', 'The peer has gone')
+    for (const sending of this.#sending.splice(0)) sending.done(error)
+    this.#events.ended(reset)
+  }
+
+  #trySend(message: Uint8Array, fds: Int32Array | undefined): boolean {
+    const sent = native().send(this.#fd.number, message, message.length, fds)
+    if (sent >= 0) return true
+    if (errnoName(-sent) === 'EAGAIN') return false
+    check(sent, 'send', () => 'Cannot send to the peer')
+    return false
+  }
+
+  #flush(): void {
+    for (let first = this.#sending[0]; first !== undefined; first = this.#sending[0]) {
+      try {
+        if (!this.#trySend(first.bytes, first.fds)) return
+        this.#sending.shift()
+        first.done()
+      } catch (error) {
+        this.#sending.shift()
+        first.done(error as DmaBufError)
+      }
+    }
+    this.#watch()
+  }
+
+  #watch(): void {
+    if (this.#poll === undefined) return
+    const read = this.#paused || this.#stopped ? 0 : READABLE
+    const write = this.#sending.length > 0 && !this.#stopped ? WRITABLE : 0
+    native().pollStart(this.#poll, read | write)
+  }
+}

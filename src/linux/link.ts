@@ -1,0 +1,280 @@
+import { DmaBufError, errnoName, errnoNumber } from '../core/errors.js'
+import type { WaitOptions } from '../core/host.js'
+import { waitFor, type Waiter } from '../core/wait.js'
+import {
+  decodeMessage,
+  encodeMessage,
+  MessageType,
+  type LinkMessage,
+} from '../interprocess/link-message.js'
+import { LinkSocket } from './link-socket.js'
+import { Message } from './message.js'
+import type { OwnedFd } from './owned-fd.js'
+import type { Peer } from './peer.js'
+
+/** A message and its descriptors, owned by whoever takes it. */
+export interface Received extends LinkMessage {
+  readonly fds: OwnedFd[]
+}
+
+/** How a link ended: after a goodbye with errno 0 cleanly, otherwise with an error. */
+export interface LinkEnd {
+  readonly clean: boolean
+  readonly error: DmaBufError
+}
+
+const TEXT = new TextDecoder()
+const BYTES = new TextEncoder()
+
+/** Messages that wait for a reader before the link stops reading; the sender's socket fills then. */
+const MAX_UNREAD = 64
+
+/**
+ * A connection between two processes that carries small messages with descriptors.
+ *
+ * A close() says goodbye, so the other side knows it from a death: an end without goodbye is EOWNERDEAD.
+ */
+export class Link implements AsyncDisposable, AsyncIterable<Message> {
+  #peer: Peer
+  readonly #socket: LinkSocket
+  readonly #unread: Received[] = []
+  readonly #readers: { type: number; waiter: Waiter<Received | undefined> }[] = []
+  readonly #endListeners = new Set<(end: LinkEnd) => void>()
+  #greeted = false
+  #end: LinkEnd | undefined
+  #closed = false
+  #listener: { type: number; callback: (message: Received) => void } | undefined
+
+  /** @internal @param fd - moved */
+  constructor(fd: OwnedFd, peer: Peer) {
+    this.#peer = peer
+    this.#socket = new LinkSocket(fd, {
+      message: (bytes, fds, sender) => {
+        this.#received(bytes, fds, sender)
+      },
+      ended: (reset) => {
+        this.#ended({ clean: false, error: deathOf(this.#peer, reset) })
+      },
+    })
+    void this.#socket.send(encodeMessage(MessageType.hello, 0, new Uint8Array(0)), []).catch(() => {})
+  }
+
+  /** Who is at the other end. For a pair: who said hello, so read it after the first message. */
+  get peer(): Peer {
+    return this.#peer
+  }
+
+  /** How it ended; undefined while it lives. */
+  get end(): LinkEnd | undefined {
+    return this.#end
+  }
+
+  /** Whether this side has closed it. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Sends bytes, with descriptors, which move: they are closed here once sent, or if this fails.
+   *
+   * Waits while the peer's queue is full.
+   * @param bytes - at most 65528
+   * @param fds - at most 253
+   * @throws {DmaBufError} EPIPE after the end, ETIMEDOUT
+   */
+  async send(bytes: Uint8Array, fds: readonly OwnedFd[] = [], options: WaitOptions = {}): Promise<void> {
+    try {
+      await this.post(MessageType.user, bytes, { fds, ...options })
+    } finally {
+      for (const fd of fds) fd.close()
+    }
+  }
+
+  /** Sends a message of any type; the descriptors stay the caller's, until this settles. @internal */
+  async post(
+    type: number,
+    payload: Uint8Array,
+    options: WaitOptions & { fds?: readonly OwnedFd[]; argument?: number } = {},
+  ): Promise<void> {
+    const { fds = [], argument = 0 } = options
+    if (this.#closed || this.#end !== undefined)
+      throw new DmaBufError('EPIPE', 'send', `The link is ${this.#closed ? 'closed' : 'at its end'}`)
+    await this.#socket.send(encodeMessage(type, argument, payload), fds, options)
+  }
+
+  /**
+   * The next message of the peer; undefined after its goodbye.
+   * @throws {DmaBufError} EOWNERDEAD when the peer died, EPROTO when it sent garbage, ETIMEDOUT
+   */
+  async receive(options: WaitOptions = {}): Promise<Message | undefined> {
+    const received = await this.next(MessageType.user, options)
+    return received === undefined ? undefined : new Message(received.payload, received.fds)
+  }
+
+  /** The next message of a type. @internal */
+  next(type: number, options: WaitOptions = {}): Promise<Received | undefined> {
+    return waitFor<Received | undefined>('receive', options, (waiter) => {
+      const index = this.#unread.findIndex((message) => message.type === type)
+      const message = index < 0 ? undefined : this.#unread.splice(index, 1)[0]
+      if (message !== undefined) waiter.resolve(message)
+      else if (this.#closed) waiter.reject(new DmaBufError('EBADF', 'receive', 'The link is closed'))
+      else if (this.#end !== undefined) settleEnd(waiter, this.#end)
+      else this.#readers.push({ type, waiter })
+      this.#resume()
+      return () => {
+        const at = this.#readers.findIndex((reader) => reader.waiter === waiter)
+        if (at >= 0) this.#readers.splice(at, 1)
+      }
+    })
+  }
+
+  /** Hands every message of a type to a callback instead of next(). @internal */
+  listen(type: number, callback: (message: Received) => void): void {
+    this.#listener = { type, callback }
+  }
+
+  /** Calls back once when the peer's end is known, soon even if it is already. Not after close(). */
+  onEnd(callback: (end: LinkEnd) => void): Disposable {
+    this.#endListeners.add(callback)
+    const end = this.#end
+    if (end !== undefined)
+      queueMicrotask(() => {
+        if (this.#endListeners.delete(callback)) callback(end)
+      })
+    return { [Symbol.dispose]: () => void this.#endListeners.delete(callback) }
+  }
+
+  /** Whether the link keeps the process alive, as it does at first. */
+  keepAlive(on: boolean): void {
+    this.#socket.keepAlive(on)
+  }
+
+  /** Reads what has arrived now, without waiting for the event loop. @internal */
+  pump(): void {
+    this.#socket.pump()
+  }
+
+  /** Says goodbye and closes; received messages that nobody took are dropped. Idempotent. */
+  async close(): Promise<void> {
+    await this.closeWith(undefined)
+  }
+
+  /** As close(), telling the peer why: its reads then fail with this error. @internal */
+  async closeWith(error: DmaBufError | undefined): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#endListeners.clear()
+    const rejection = new DmaBufError('EBADF', 'receive', 'The link was closed')
+    for (const { waiter } of this.#readers.splice(0)) waiter.reject(rejection)
+    this.#dropUnread()
+    if (this.#end === undefined) await this.#sendGoodbye(error)
+    this.#socket.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Message> {
+    for (;;) {
+      const message = await this.receive()
+      if (message === undefined) return
+      yield message
+    }
+  }
+
+  /** Tells the peer to leave, and goes on listening until it has. @internal */
+  async sendGoodbye(error: DmaBufError): Promise<void> {
+    await this.#sendGoodbye(error)
+  }
+
+  // A peer whose queue is full gets a second; after that it finds out by the end of the stream.
+  async #sendGoodbye(error: DmaBufError | undefined): Promise<void> {
+    const number = error === undefined ? 0 : errnoNumber(error.code)
+    const reason = BYTES.encode(error?.message.replace(/^E[A-Z]+: /, '') ?? '')
+    const message = encodeMessage(MessageType.goodbye, number, reason)
+    await this.#socket.send(message, [], { timeoutMs: 1000 }).catch(() => {})
+  }
+
+  #received(bytes: Uint8Array<ArrayBuffer>, fds: OwnedFd[], sender: Peer | undefined): void {
+    let message: Received
+    try {
+      message = { ...decodeMessage(bytes), fds }
+      this.#checkGreeting(message, sender)
+    } catch (error) {
+      for (const fd of fds) fd.close()
+      this.#fail(error)
+      return
+    }
+    if (message.type === MessageType.hello) return
+    if (message.type === MessageType.goodbye) this.#goodbye(message)
+    else this.#deliver(message)
+  }
+
+  #checkGreeting(message: Received, sender: Peer | undefined): void {
+    const isFirst = !this.#greeted
+    if (isFirst && message.type !== MessageType.hello && message.type !== MessageType.goodbye)
+      throw new DmaBufError('EPROTO', 'link', 'The peer did not say hello first')
+    this.#greeted = true
+    if (isFirst && sender !== undefined) this.#peer = sender
+  }
+
+  #deliver(message: Received): void {
+    if (this.#closed) {
+      for (const fd of message.fds) fd.close()
+    } else if (this.#listener?.type === message.type) {
+      this.#listener.callback(message)
+    } else {
+      const index = this.#readers.findIndex((reader) => reader.type === message.type)
+      const reader = index < 0 ? undefined : this.#readers.splice(index, 1)[0]
+      if (reader !== undefined) reader.waiter.resolve(message)
+      else this.#unread.push(message)
+      if (this.#unread.length >= MAX_UNREAD) this.#socket.pause(true)
+    }
+  }
+
+  #goodbye(message: Received): void {
+    for (const fd of message.fds) fd.close()
+    const clean = message.argument === 0
+    const code = clean ? 'EPIPE' : errnoName(message.argument)
+    const text = TEXT.decode(message.payload.subarray(0, 1000))
+    const error = new DmaBufError(code, 'link', text === '' ? 'The peer has closed the link' : text)
+    this.#ended({ clean, error })
+  }
+
+  #fail(error: unknown): void {
+    const failure = DmaBufError.is(error) ? error : new DmaBufError('EPROTO', 'link', String(error))
+    this.#ended({ clean: false, error: failure })
+    this.#socket.stop()
+  }
+
+  #ended(end: LinkEnd): void {
+    if (this.#end !== undefined) return
+    this.#end = end
+    this.#socket.keepAlive(false)
+    for (const { waiter } of this.#readers.splice(0)) settleEnd(waiter, end)
+    const listeners = [...this.#endListeners]
+    this.#endListeners.clear()
+    for (const listener of listeners) listener(end)
+  }
+
+  #resume(): void {
+    if (this.#unread.length < MAX_UNREAD) this.#socket.pause(false)
+  }
+
+  #dropUnread(): void {
+    for (const { fds } of this.#unread.splice(0)) for (const fd of fds) fd.close()
+  }
+}
+
+function settleEnd(waiter: Waiter<undefined>, end: LinkEnd): void {
+  if (end.clean) waiter.resolve(undefined)
+  else waiter.reject(end.error)
+}
+
+function deathOf(peer: Peer, reset: boolean): DmaBufError {
+  const how = reset ? 'reset the connection' : 'died'
+  return new DmaBufError('EOWNERDEAD', 'link', `The peer (pid ${peer.pid}) ${how} without a goodbye`, {
+    details: { pid: peer.pid },
+  })
+}

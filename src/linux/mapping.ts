@@ -1,0 +1,119 @@
+import type { Access, Bytes, CpuView, ViewLifetime } from '../core/buffer/access.js'
+import { isEscaped, RevocableBytes } from '../core/buffer/revocable-bytes.js'
+import { DmaBufError, errnoName } from '../core/errors.js'
+import { ArrayWords, type Words } from '../interprocess/words.js'
+import { MapMode, native, type MappingHandle } from './native.js'
+import { NativeWords } from './native-words.js'
+import type { OwnedFd } from './owned-fd.js'
+
+let bytesCopiedTotal = 0
+
+/** Bytes this process has copied because its runtime forbids views of foreign memory. */
+export function mappingBytesCopied(): number {
+  return bytesCopiedTotal
+}
+
+/**
+ * One mmap of a whole descriptor, populated, kept as long as its buffer.
+ *
+ * Views of it are made per access and taken back by detaching; the memory is unmapped when the mapping is
+ * closed and no view is left. A view that was moved to another thread keeps it mapped for good.
+ */
+export class Mapping implements Disposable {
+  readonly lengthBytes: number
+  readonly handle: MappingHandle
+  #closed = false
+  #loans = 0
+  #lent: ArrayBuffer | undefined
+  #wordsBuffer: ArrayBuffer | undefined
+
+  /** @param mode - one of MapMode */
+  constructor(fd: OwnedFd, lengthBytes: number, mode: number) {
+    const handle = native().map(fd.number, lengthBytes, mode)
+    if (typeof handle === 'number')
+      throw new DmaBufError(errnoName(-handle), 'mmap', `Cannot map ${lengthBytes} bytes`)
+    this.handle = handle
+    this.lengthBytes = lengthBytes
+  }
+
+  /** A view for an exporter: see ExporterOps.openView. */
+  openView(access: Access, lifetime: ViewLifetime, lengthBytes: number): CpuView {
+    const buffer =
+      lifetime === 'loan' ? (this.#lent ??= this.#view(this.lengthBytes)) : this.#view(lengthBytes)
+    if (buffer === undefined) return this.#openCopy(access, lengthBytes)
+    if (lifetime === 'bracket') return new BracketView(this.handle, buffer)
+    this.#loans++
+    const bytes = new Uint8Array(buffer, 0, lengthBytes)
+    return { bytes, zeroCopy: true, end: () => void this.#loans-- }
+  }
+
+  /** The mapping as words, which must not be used after close(). */
+  words(): Words {
+    this.#wordsBuffer ??= this.#view(this.lengthBytes)
+    if (this.#wordsBuffer === undefined) return new NativeWords(this.handle, this.lengthBytes)
+    return new ArrayWords(this.#wordsBuffer)
+  }
+
+  /**
+   * Gives the memory back as soon as no view of it is left.
+   * @throws {DmaBufError} EBUSY with a loan alive
+   */
+  close(): void {
+    if (this.#closed) return
+    if (this.#loans > 0)
+      throw new DmaBufError('EBUSY', 'munmap', `Memory is lent ${this.#loans} times: await the loans first`)
+    this.#closed = true
+    this.#lent = undefined
+    if (this.#wordsBuffer !== undefined) native().end(this.handle, this.#wordsBuffer)
+    native().unmap(this.handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #view(lengthBytes: number): ArrayBuffer | undefined {
+    if (this.#closed) throw new DmaBufError('EBADF', 'mmap', 'Memory is unmapped')
+    const buffer = native().view(this.handle, lengthBytes)
+    if (typeof buffer === 'number')
+      throw new DmaBufError(errnoName(-buffer), 'mmap', 'Cannot make a view of mapped memory')
+    return buffer
+  }
+
+  #openCopy(access: Access, lengthBytes: number): CpuView {
+    const bytes = new Uint8Array(lengthBytes)
+    if (access !== 'write') this.#copy(bytes, 0)
+    return {
+      bytes,
+      zeroCopy: false,
+      end: () => {
+        if (access !== 'read') this.#copy(bytes, 1)
+      },
+    }
+  }
+
+  #copy(bytes: Uint8Array, into: 0 | 1): void {
+    const copied = native().copy(this.handle, 0, bytes, into)
+    if (copied > 0) bytesCopiedTotal += copied
+  }
+}
+
+class BracketView implements CpuView {
+  readonly bytes: Bytes
+  readonly zeroCopy = true
+  readonly #handle: MappingHandle
+  readonly #buffer: ArrayBuffer
+
+  constructor(handle: MappingHandle, buffer: ArrayBuffer) {
+    this.#handle = handle
+    this.#buffer = buffer
+    this.bytes = new RevocableBytes(buffer)
+  }
+
+  // Whoever took the ArrayBuffer may read it later, on another thread: it lives until it is collected.
+  end(): void {
+    if (!isEscaped(this.#buffer)) native().end(this.#handle, this.#buffer)
+  }
+}
+
+export { MapMode }

@@ -1,0 +1,99 @@
+import { DmaBufError } from '../core/errors.js'
+import { check, native } from './native.js'
+import { OwnedFd } from './owned-fd.js'
+
+const MFD_ALLOW_SEALING = 2
+const MFD_HUGETLB = 4
+
+const F_SEAL_SEAL = 1
+const F_SEAL_SHRINK = 2
+const F_SEAL_GROW = 4
+const F_SEAL_FUTURE_WRITE = 16
+
+/** The seal without which a peer could make our mapping fault by cutting the file. */
+export const REQUIRED_SEALS = F_SEAL_SHRINK
+
+/** The granularity of memory, in bytes. */
+export const PAGE_BYTES = 4096
+
+/** The granularity of huge pages, in bytes. */
+export const HUGE_PAGE_BYTES = 2 * 1024 * 1024
+
+/** Rounds a length up to whole pages. */
+export function roundUpToPages(lengthBytes: number, pageBytes = PAGE_BYTES): number {
+  return Math.ceil(lengthBytes / pageBytes) * pageBytes
+}
+
+/**
+ * A new memfd of this length, all its memory reserved, sealed against shrinking and growing.
+ *
+ * @param options.hugePages - 2 MiB pages from the system's pool (vm.nr_hugepages)
+ * @throws {DmaBufError} ENOMEM
+ */
+export function createMemfd(
+  name: string,
+  lengthBytes: number,
+  options: { hugePages?: boolean } = {},
+): OwnedFd {
+  const huge = options.hugePages === true
+  const flags = MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0)
+  const fd = OwnedFd.adopt(
+    check(native().memfd(`dmabuf:${name}`, flags), 'memfd', () => `Cannot make a memfd ${name}`),
+  )
+  try {
+    const what = (): string =>
+      huge
+        ? `Cannot reserve ${lengthBytes} bytes of huge pages: raise vm.nr_hugepages, or do without`
+        : `Cannot reserve ${lengthBytes} bytes`
+    check(native().truncate(fd.number, lengthBytes), 'memfd', what)
+    check(native().allocate(fd.number, lengthBytes), 'memfd', what)
+    check(native().addSeals(fd.number, F_SEAL_SHRINK | F_SEAL_GROW), 'memfd', () => 'Cannot seal a memfd')
+    return fd
+  } catch (error) {
+    fd.close()
+    throw error
+  }
+}
+
+/** Forbids everybody else to map the memfd for writing, and any further seal. Map it yourself before. */
+export function sealForReaders(fd: OwnedFd): void {
+  check(
+    native().addSeals(fd.number, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL),
+    'memfd',
+    () => 'Cannot seal a page against writers',
+  )
+}
+
+/** Forbids any further seal: a peer cannot freeze our buffers. */
+export function sealSeals(fd: OwnedFd): void {
+  check(native().addSeals(fd.number, F_SEAL_SEAL), 'memfd', () => 'Cannot seal a memfd')
+}
+
+const scratch = new Int32Array(4)
+
+/** Length and inode of an open file. */
+export function statFd(fd: OwnedFd): { lengthBytes: number; inode: bigint } {
+  const lengthBytes = check(native().stat(fd.number, scratch), 'stat', () => 'Cannot stat a descriptor')
+  const inode = (BigInt((scratch[1] as number) >>> 0) << 32n) | BigInt((scratch[0] as number) >>> 0)
+  return { lengthBytes, inode }
+}
+
+/**
+ * Makes sure that a descriptor from a peer can be mapped safely: memory, sealed against shrinking, and
+ * at least as long as claimed.
+ *
+ * @throws {DmaBufError} EPROTO, saying which of it is wrong
+ */
+export function checkReceivedMemory(fd: OwnedFd, lengthBytes: number, what: string): void {
+  const seals = native().getSeals(fd.number)
+  if (seals < 0) throw new DmaBufError('EPROTO', 'receive', `The peer sent no memory as ${what}`)
+  if ((seals & REQUIRED_SEALS) !== REQUIRED_SEALS)
+    throw new DmaBufError('EPROTO', 'receive', `The peer sent ${what} that is not sealed against shrinking`)
+  const actual = statFd(fd).lengthBytes
+  if (actual < lengthBytes)
+    throw new DmaBufError(
+      'EPROTO',
+      'receive',
+      `The peer sent ${what} of ${actual} bytes, too small for ${lengthBytes}`,
+    )
+}

@@ -1,0 +1,125 @@
+import { createRequire } from 'node:module'
+import { DmaBufError, errnoName } from '../core/errors.js'
+
+/** A mapping of the addon; opaque. */
+export type MappingHandle = object & { readonly dmabufMapping: true }
+
+/** A poll of the addon; opaque. Hold on to it: a collected one is closed. */
+export type PollHandle = object & { readonly dmabufPoll: true }
+
+/** What a poll does before it calls back. */
+export const PollMode = { events: 0, messages: 1, doorbell: 2 } as const
+
+/** How a mapping is made: shared, private (reads follow the owner, stores go nowhere), or read only. */
+export const MapMode = { shared: 0, private: 1, readOnly: 2 } as const
+
+/**
+ * The addon's functions. All return 0 or more, or -errno; none waits, but futexWait and futexWakeWait.
+ * The C files under native/ say what each does.
+ */
+export interface Native {
+  memfd(name: string, flags: number): number
+  truncate(fd: number, lengthBytes: number): number
+  allocate(fd: number, lengthBytes: number): number
+  addSeals(fd: number, seals: number): number
+  getSeals(fd: number): number
+  stat(fd: number, into: Int32Array): number
+  dup(fd: number): number
+  close(fd: number): number
+  setCloseOnExec(fd: number): number
+
+  map(fd: number, lengthBytes: number, mode: number): MappingHandle | number
+  view(mapping: MappingHandle, lengthBytes: number): ArrayBuffer | number | undefined
+  end(mapping: MappingHandle, view: ArrayBuffer): number
+  unmap(mapping: MappingHandle): number
+  copy(mapping: MappingHandle, offset: number, bytes: Uint8Array, into: 0 | 1): number
+  load(mapping: MappingHandle, offset: number): number
+  store(mapping: MappingHandle, offset: number, value: number): number
+
+  futexWait(mapping: MappingHandle, offset: number, expected: number, ms: number): number
+  futexWake(mapping: MappingHandle, offset: number): number
+  futexWakeWait(
+    wake: MappingHandle,
+    wakeOffset: number,
+    wait: MappingHandle,
+    waitOffset: number,
+    expected: number,
+    ms: number,
+  ): number
+
+  socketPair(into: Int32Array): number
+  listen(path: string, mode: number, backlog: number): number
+  connect(path: string): number
+  accept(fd: number): number
+  peer(fd: number, into: Int32Array): number
+  isLink(fd: number): number
+  passCredentials(fd: number, on: 0 | 1): number
+  send(fd: number, bytes: Uint8Array, lengthBytes: number, fds?: Int32Array): number
+  receive(fd: number, bytes: Uint8Array, ancillary: Int32Array): number
+
+  doorbell(into: Int32Array): number
+  ring(fd: number): number
+  pollOpen(
+    fd: number,
+    callback: (events: number, received: number) => void,
+    mode: number,
+    bytes?: Uint8Array,
+    ancillary?: Int32Array,
+  ): PollHandle | number
+  pollStart(poll: PollHandle, events: number): number
+  pollRef(poll: PollHandle, on: 0 | 1): number
+  pollClose(poll: PollHandle): number
+}
+
+let loaded: Native | undefined
+let failure: DmaBufError | undefined
+
+/**
+ * The addon, loaded at the first call: importing this package never fails.
+ *
+ * @throws {DmaBufError} ERR_DMABUF_NATIVE_UNAVAILABLE where it is missing, with what to do
+ */
+export function native(): Native {
+  if (loaded !== undefined) return loaded
+  if (failure !== undefined) throw failure
+  try {
+    loaded = load()
+    return loaded
+  } catch (error) {
+    failure = DmaBufError.is(error) ? error : unavailable(String(error), error)
+    throw failure
+  }
+}
+
+function load(): Native {
+  const { platform, arch, versions } = process
+  if (platform !== 'linux') throw unavailable(`it needs Linux, this is ${platform}`)
+  if (versions['bun'] !== undefined) throw unavailable('Bun has no uv_poll: run this program on Node')
+  const path =
+    process.env['DMABUF_NATIVE'] ?? `../../prebuilds/linux-${arch}/dmabuf.node`
+  return createRequire(import.meta.url)(path) as Native
+}
+
+function unavailable(why: string, cause?: unknown): DmaBufError {
+  const reason = why.split('\n')[0] ?? why
+  return new DmaBufError(
+    'ERR_DMABUF_NATIVE_UNAVAILABLE',
+    'load',
+    `The native part of dmabuf could not be loaded: ${reason}. ` +
+      'In a checkout run `npm run build:native` (a C compiler is enough)',
+    cause === undefined ? {} : { cause },
+  )
+}
+
+/** The result of a native call, or the error it stands for. */
+export function check(result: number, operation: string, what: () => string): number {
+  if (result >= 0) return result
+  const code = errnoName(-result)
+  throw new DmaBufError(code, operation, `${what()}${HINTS[code] ?? ''}`)
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EMFILE: ': this process has too many open files; close some, or raise `ulimit -n`',
+  ENFILE: ': the machine has too many open files',
+  ENOMEM: ': not enough memory',
+}

@@ -1,0 +1,62 @@
+import { DmaBufError } from '../core/errors.js'
+import type { Timeline } from '../core/fence/timeline.js'
+import type { WaitOptions } from '../core/host.js'
+import { MessageType } from '../interprocess/link-message.js'
+import { TIMELINE_PAGE_BYTES, WatcherPageReader } from '../interprocess/timeline-page.js'
+import { Doorbell } from './doorbell.js'
+import type { Link } from './link.js'
+import { MapMode, Mapping } from './mapping.js'
+import { checkReceivedMemory } from './memfd.js'
+import { TimelinePublisher } from './timeline-publisher.js'
+
+/**
+ * Shows a timeline to the process at the other end of a link, which takes it with receiveTimeline().
+ *
+ * Signalling then reaches it through shared memory: a store, and a system call only if somebody waits.
+ * The link's end is the end of the timeline there.
+ *
+ * @throws {DmaBufError} the error a timeline has ended with; EPROTO for a wrong answer; ETIMEDOUT
+ */
+export async function shareTimeline(
+  timeline: Timeline,
+  to: Link,
+  options: WaitOptions = {},
+): Promise<void> {
+  if (timeline.end !== undefined) throw timeline.end
+  const publisher = TimelinePublisher.of(timeline)
+  const bell = new Doorbell()
+  try {
+    const name = new TextEncoder().encode(timeline.name)
+    await to.post(MessageType.timelineShare, name, { fds: [publisher.page, bell.set], ...options })
+    bell.set.close()
+    const answer = await to.next(MessageType.timelineAccept, options)
+    const [page, ...surplus] = answer?.fds ?? []
+    for (const fd of surplus) fd.close()
+    if (page === undefined)
+      throw new DmaBufError('EPROTO', 'shareTimeline', 'The peer did not accept the timeline')
+    try {
+      checkReceivedMemory(page, TIMELINE_PAGE_BYTES, 'a watcher page')
+      watch(publisher, bell, { mapping: new Mapping(page, TIMELINE_PAGE_BYTES, MapMode.readOnly), to })
+    } finally {
+      page.close()
+    }
+  } catch (error) {
+    bell.close()
+    throw error
+  }
+}
+
+function watch(
+  publisher: TimelinePublisher,
+  bell: Doorbell,
+  watcherSide: { mapping: Mapping; to: Link },
+): void {
+  const { mapping, to } = watcherSide
+  const watcher = { page: new WatcherPageReader(mapping.words()), bell }
+  publisher.watchers.add(watcher)
+  to.onEnd(() => {
+    publisher.watchers.delete(watcher)
+    bell.close()
+    mapping.close()
+  })
+}

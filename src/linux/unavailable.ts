@@ -1,0 +1,37 @@
+/**
+ * What `dmabuf/linux` is where there is no Node (browsers, bundlers): the same names, which throw on use.
+ *
+ * @module
+ */
+import { DmaBufError } from '../core/errors.js'
+
+function unavailable(): never {
+  throw new DmaBufError(
+    'ERR_DMABUF_NATIVE_UNAVAILABLE',
+    'load',
+    "dmabuf/linux needs Node on Linux: in a browser use 'dmabuf', which is plain JavaScript",
+  )
+}
+
+export const connectFrames = unavailable
+export const connectLink = unavailable
+export const exportFd = unavailable
+export const importFd = unavailable
+export const inheritLink = unavailable
+export const linkPair = unavailable
+export const openMemfdHeap = unavailable
+export const receiveTimeline = unavailable
+export const serveFrames = unavailable
+export const serveLinks = unavailable
+export const shareTimeline = unavailable
+
+/** Throws when made or adopted. */
+export class OwnedFd {
+  constructor() {
+    unavailable()
+  }
+
+  static adopt(): never {
+    return unavailable()
+  }
+}
