@@ -10,10 +10,8 @@ export interface Rectangle {
   readonly height: number
 }
 
-/** What is said of one frame besides its format. */
+/** What a producer says of one frame besides its format. */
 export interface FrameFacts {
-  /** Position in the queue, from 1; also the frame's sequence number. */
-  readonly ticket: number
   /** Bytes in use from the start of the buffer, 0 to its length. */
   readonly lengthBytes: number
   /** Monotonic nanoseconds; 2^53 of them are 104 days, beyond that the last bit goes. */
@@ -57,12 +55,17 @@ function read64(words: Words, index: number): number {
   return (words.read(index + 1) >>> 0) * HIGH + (words.read(index) >>> 0)
 }
 
+/** The facts with the frame's position in the queue, from 1: its sequence number. */
+export interface NumberedFacts extends FrameFacts {
+  readonly ticket: number
+}
+
 /** Writes what changes from frame to frame. */
-export function writeFacts(words: Words, base: number, facts: FrameFacts): void {
-  write64(words, base + TICKET, facts.ticket)
+export function writeFacts(words: Words, base: number, ticket: number, facts: FrameFacts): void {
+  const { damage } = facts
+  write64(words, base + TICKET, ticket)
   words.write(base + LENGTH, facts.lengthBytes)
   write64(words, base + TIMESTAMP, facts.timestampNs)
-  const { damage } = facts
   const count = damage.length > MAX_DAMAGE ? 0 : damage.length
   words.write(base + DAMAGE_COUNT, count)
   for (let i = 0; i < count; i++) {
@@ -75,10 +78,21 @@ export function writeFacts(words: Words, base: number, facts: FrameFacts): void 
 }
 
 /** Reads the facts; `capacity` is the length of the buffer they speak of. @throws EPROTO for nonsense */
-export function readFacts(words: Words, base: number, capacity: number): FrameFacts {
+export function readFacts(words: Words, base: number, capacity: number): NumberedFacts {
   const lengthBytes = words.read(base + LENGTH) >>> 0
   const count = words.read(base + DAMAGE_COUNT) >>> 0
   if (lengthBytes > capacity || count > MAX_DAMAGE) throw nonsense('sizes beyond its buffer')
+  return {
+    ticket: read64(words, base + TICKET),
+    lengthBytes,
+    timestampNs: read64(words, base + TIMESTAMP),
+    damage: count === 0 ? NO_DAMAGE : readDamage(words, base, count),
+  }
+}
+
+const NO_DAMAGE: readonly Rectangle[] = []
+
+function readDamage(words: Words, base: number, count: number): readonly Rectangle[] {
   const damage: Rectangle[] = []
   for (let i = 0; i < count; i++) {
     const at = base + DAMAGE + i * 4
@@ -90,15 +104,8 @@ export function readFacts(words: Words, base: number, capacity: number): FrameFa
     }
     damage.push(rectangle)
   }
-  return {
-    ticket: read64(words, base + TICKET),
-    lengthBytes,
-    timestampNs: read64(words, base + TIMESTAMP),
-    damage: damage.length === 0 ? NO_DAMAGE : damage,
-  }
+  return damage
 }
-
-const NO_DAMAGE: readonly Rectangle[] = []
 
 /** Writes the format; `serial` tells readers whether they know it already. */
 export function writeFormat(

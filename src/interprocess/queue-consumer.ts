@@ -1,6 +1,6 @@
 import { DmaBufError } from '../core/errors.js'
 import { BellWatch, BellWish } from './bell-word.js'
-import { readFacts, readFormat, readFormatSerial, type FrameFacts } from './frame-descriptor.js'
+import { readFacts, readFormat, readFormatSerial, type NumberedFacts } from './frame-descriptor.js'
 import type { LaidOutFormat } from '../core/frame/format.js'
 import * as page from './queue-page.js'
 import { CounterReader, storeCounter } from './shared-counter.js'
@@ -12,7 +12,7 @@ export type QueueMode = 'fifo' | 'latest'
 /** A frame that a consumer has claimed. */
 export interface ClaimedFrame {
   readonly bufferIndex: number
-  readonly facts: FrameFacts
+  readonly facts: NumberedFacts
   readonly format: LaidOutFormat | undefined
   /** Frames published since the one taken before this, and not taken. */
   readonly missed: number

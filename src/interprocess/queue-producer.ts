@@ -135,7 +135,7 @@ export class QueueProducer {
   /** Publishes a filled buffer. Ring the consumers whose bell says so afterwards. */
   publish(
     bufferIndex: number,
-    facts: Omit<FrameFacts, 'ticket'>,
+    facts: FrameFacts,
     format: { serial: number; layout: LaidOutFormat | undefined },
   ): number {
     const ticket = this.#published + 1
@@ -144,7 +144,7 @@ export class QueueProducer {
       writeFormat(this.#words, base, format.layout, format.serial)
       this.#formatSerials[bufferIndex] = format.serial
     }
-    writeFacts(this.#words, base, { ...facts, ticket })
+    writeFacts(this.#words, base, ticket, facts)
     this.#words.write(page.QUEUE_RING + (ticket % page.RING_SIZE), bufferIndex)
     this.#filling.delete(bufferIndex)
     this.#tickets[bufferIndex] = ticket

@@ -63,6 +63,7 @@ export class FrameQueue implements AsyncDisposable {
   readonly #consumers: Consumer[] = []
   readonly #waiters: ((frame: WritableFrame | undefined, error?: unknown) => void)[] = []
   readonly #counts = { queued: 0, cancelled: 0, dropped: 0 }
+  readonly #publishedFormat: { serial: number; layout: LaidOutFormat | undefined }
   readonly #copiedBefore = mappingBytesCopied()
   #nextId = 1
   #closed = false
@@ -74,6 +75,7 @@ export class FrameQueue implements AsyncDisposable {
     this.#parts = parts
     this.format = parts.format
     this.lengthBytes = parts.lengthBytes
+    this.#publishedFormat = { serial: 1, layout: parts.format }
     const pageBytes = roundUpToPages(queuePageBytes(parts.buffers.length))
     this.#page = createMemfd('queue', pageBytes)
     this.#mapping = new Mapping(this.#page, pageBytes, MapMode.shared)
@@ -232,8 +234,7 @@ export class FrameQueue implements AsyncDisposable {
     publish: (bufferIndex: number, metadata: FrameMetadata): void => {
       if (this.#closed) throw new DmaBufError('EBADF', 'queue', 'Queue is closed')
       const { timestampNs = host().nowNs(), lengthBytes = this.lengthBytes, damage = [] } = metadata
-      const format = { serial: 1, layout: this.format }
-      this.#producer.publish(bufferIndex, { timestampNs, lengthBytes, damage }, format)
+      this.#producer.publish(bufferIndex, { timestampNs, lengthBytes, damage }, this.#publishedFormat)
       this.#counts.queued++
       for (const consumer of this.#consumers) consumer.ring()
     },

@@ -56,12 +56,9 @@ export class JpegScanner {
   #skip(availableBytes: number): number {
     const skippedBytes = Math.min(availableBytes, this.#segmentBytes)
     this.#segmentBytes -= skippedBytes
-    if (this.#segmentBytes === 0) this.#endSegment()
+    if (this.#segmentBytes === 0)
+      this.#state = this.#isScan ? 'entropy-coded data' : 'marker prefix'
     return skippedBytes
-  }
-
-  #endSegment(): void {
-    this.#state = this.#isScan ? 'entropy-coded data' : 'marker prefix'
   }
 
   #step(byte: number): void {
@@ -116,7 +113,6 @@ export class JpegScanner {
     if (lengthBytes < 2) throw new InputError(`broken JPEG: segment of ${lengthBytes} bytes`)
     this.#segmentBytes = lengthBytes - 2
     this.#state = 'segment'
-    if (this.#segmentBytes === 0) this.#endSegment()
   }
 }
 
