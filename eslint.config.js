@@ -124,7 +124,7 @@ export default defineConfig(
       'max-lines': ['error', 400],
       'max-lines-per-function': ['error', { max: 60, skipComments: true }],
       'max-params': 'off',
-      '@typescript-eslint/max-params': ['error', { max: 3, countVoidThis: false }],
+      '@typescript-eslint/max-params': ['error', { max: 4, countVoidThis: false }],
       'house/no-top-level-await': 'error',
       'no-console': 'error',
     },

@@ -25,7 +25,7 @@ interface Runtime {
   setTimeout(callback: () => void, delayMs: number): unknown
   clearTimeout(timer: unknown): void
   performance: { now(): number }
-  process?: { hrtime?: { bigint?(): bigint } }
+  process?: { hrtime?: { bigint?: (this: void) => bigint } }
 }
 
 const runtime = globalThis as unknown as Runtime

@@ -3,8 +3,8 @@ import { host, type WaitOptions } from './host.js'
 
 /** What a promise that waits with `{ signal, timeoutMs }` is settled through. */
 export interface Waiter<T> {
-  resolve(value: T): void
-  reject(error: unknown): void
+  readonly resolve: (value: T) => void
+  readonly reject: (error: unknown) => void
 }
 
 /**
@@ -19,15 +19,15 @@ export function waitFor<T>(
   start: (waiter: Waiter<T>) => () => void,
 ): Promise<T> {
   const { signal, timeoutMs, describe } = options
-  if (timeoutMs !== undefined && !(timeoutMs >= 0))
-    throw new RangeError(`timeoutMs must be 0 or more: ${timeoutMs}`)
   return new Promise<T>((resolve, reject) => {
+    if (timeoutMs !== undefined && !(timeoutMs >= 0))
+      throw new RangeError(`timeoutMs must be 0 or more: ${timeoutMs}`)
     if (signal?.aborted === true) {
-      reject(reasonOf(signal.reason))
+      reject(signal.reason as Error)
       return
     }
-    let stopTimer: (() => void) | undefined
-    let giveUp: (() => void) | undefined
+    let stopTimer: (() => void) | undefined = undefined
+    let giveUp: (() => void) | undefined = undefined
     let settled = false
     const settle = (): boolean => {
       if (settled) return false
@@ -39,7 +39,7 @@ export function waitFor<T>(
     const fail = (error: unknown): void => {
       if (!settle()) return
       giveUp?.()
-      reject(reasonOf(error))
+      reject(error as Error)
     }
     const onAbort = (): void => {
       fail(signal?.reason)
@@ -50,18 +50,20 @@ export function waitFor<T>(
         if (settle()) resolve(value)
       },
       reject: (error) => {
-        if (settle()) reject(reasonOf(error))
+        if (settle()) reject(error as Error)
       },
     })
     // Looked at after start(): what is ready now is ready even with a timeout of 0.
     if (timeoutMs === undefined || settled) return
     stopTimer = host().setTimer(timeoutMs, () => {
       const more = describe?.() ?? ''
-      fail(new DmaBufError('ETIMEDOUT', operation, `${operation} timed out after ${timeoutMs} ms${more}`))
+      fail(
+        new DmaBufError(
+          'ETIMEDOUT',
+          operation,
+          `${operation} timed out after ${timeoutMs} ms${more}`,
+        ),
+      )
     })
   })
-}
-
-function reasonOf(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error('Aborted', { cause: reason })
 }

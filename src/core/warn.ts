@@ -10,7 +10,9 @@ export interface Warning {
 type Hook = (warning: Warning) => void
 
 interface Runtime {
-  process?: { emitWarning?(message: string, options: { type: string; code: string; detail?: string }): void }
+  process?: {
+    emitWarning?(message: string, options: { type: string; code: string; detail?: string }): void
+  }
   console?: { warn(message: string): void }
 }
 

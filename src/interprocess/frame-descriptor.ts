@@ -69,7 +69,7 @@ export function writeFacts(words: Words, base: number, ticket: number, facts: Fr
   const count = damage.length > MAX_DAMAGE ? 0 : damage.length
   words.write(base + DAMAGE_COUNT, count)
   for (let i = 0; i < count; i++) {
-    const { x, y, width, height } = damage[i] as Rectangle
+    const { x, y, width, height } = damage[i]!
     words.write(base + DAMAGE + i * 4, x)
     words.write(base + DAMAGE + i * 4 + 1, y)
     words.write(base + DAMAGE + i * 4 + 2, width)
@@ -124,7 +124,10 @@ export function writeFormat(
   words.write(base + HEIGHT, format.height)
   const { color, planes } = format
   const range = color?.range === 'full' ? 1 : 0
-  words.write(base + COLOR, color === undefined ? 0 : 1 + range + 2 * MATRICES.indexOf(color.matrix))
+  words.write(
+    base + COLOR,
+    color === undefined ? 0 : 1 + range + 2 * MATRICES.indexOf(color.matrix),
+  )
   words.write(base + PLANE_COUNT, planes.length)
   planes.forEach((plane, index) => {
     words.write(base + PLANES + index * 3, plane.offsetBytes)
@@ -139,7 +142,11 @@ export function readFormatSerial(words: Words, base: number): number {
 }
 
 /** Reads and checks the format; undefined where frames are plain bytes. @throws EPROTO for nonsense */
-export function readFormat(words: Words, base: number, capacity: number): LaidOutFormat | undefined {
+export function readFormat(
+  words: Words,
+  base: number,
+  capacity: number,
+): LaidOutFormat | undefined {
   const number = words.read(base + FOURCC)
   if (number === 0) return undefined
   const fourcc = fourccName(number)
@@ -153,7 +160,8 @@ export function readFormat(words: Words, base: number, capacity: number): LaidOu
   const planes: Plane[] = []
   for (let i = 0; i < count; i++) planes.push(readPlane(words, base + PLANES + i * 3, capacity))
   const modifier =
-    (BigInt(words.read(base + MODIFIER + 1) >>> 0) << 32n) | BigInt(words.read(base + MODIFIER) >>> 0)
+    (BigInt(words.read(base + MODIFIER + 1) >>> 0) << 32n) |
+    BigInt(words.read(base + MODIFIER) >>> 0)
   const format = { fourcc, modifier, width, height, planes }
   if (color === 0) return format
   const range = (color - 1) % 2 === 1 ? 'full' : 'limited'

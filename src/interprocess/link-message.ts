@@ -61,7 +61,11 @@ export function encodeMessage(
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): LinkMessage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < HEADER_BYTES || view.getUint16(0, true) !== MAGIC)
-    throw new DmaBufError('EPROTO', 'link', 'The peer does not speak dmabuf: garbage instead of a message')
+    throw new DmaBufError(
+      'EPROTO',
+      'link',
+      'The peer does not speak dmabuf: garbage instead of a message',
+    )
   const version = view.getUint8(2)
   if (version !== LINK_VERSION)
     throw new DmaBufError(

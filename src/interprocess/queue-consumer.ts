@@ -138,7 +138,11 @@ export class QueueConsumer {
       const base = page.descriptorAt(bufferIndex)
       const facts = readFacts(queue, base, bufferLengthBytes)
       if (facts.ticket !== ticket)
-        throw new DmaBufError('EPROTO', 'receive', `Frame ${ticket} describes itself as ${facts.ticket}`)
+        throw new DmaBufError(
+          'EPROTO',
+          'receive',
+          `Frame ${ticket} describes itself as ${facts.ticket}`,
+        )
       const format = this.#formatOf(bufferIndex, base)
       const missed = ticket - this.#cursor
       this.#cursor = ticket + 1
@@ -165,14 +169,18 @@ export class QueueConsumer {
     const { queue, bufferCount } = this.#options
     const bufferIndex = queue.read(page.QUEUE_RING + (ticket % page.RING_SIZE))
     if (bufferIndex < 0 || bufferIndex >= bufferCount)
-      throw new DmaBufError('EPROTO', 'receive', `The producer named buffer ${bufferIndex} of ${bufferCount}`)
+      throw new DmaBufError(
+        'EPROTO',
+        'receive',
+        `The producer named buffer ${bufferIndex} of ${bufferCount}`,
+      )
     return bufferIndex
   }
 
   #setClaim(bufferIndex: number, claimed: boolean): void {
     const word = bufferIndex >> 5
     const bit = 1 << (bufferIndex & 31)
-    const value = claimed ? (this.#claims[word] as number) | bit : (this.#claims[word] as number) & ~bit
+    const value = claimed ? this.#claims[word]! | bit : this.#claims[word]! & ~bit
     this.#claims[word] = value
     this.#options.own.store(page.CONSUMER_CLAIMS + word, value)
   }
@@ -184,7 +192,8 @@ function checkQueuePage(queue: Words, bufferCount: number): void {
     queue.load(0) === page.QUEUE_MAGIC &&
     queue.load(1) === page.QUEUE_VERSION &&
     queue.load(page.QUEUE_BUFFER_COUNT) === bufferCount
-  if (!right) throw new DmaBufError('EPROTO', 'connectFrames', 'The server sent a page that is no queue')
+  if (!right)
+    throw new DmaBufError('EPROTO', 'connectFrames', 'The server sent a page that is no queue')
 }
 
 /** Makes a fresh page a consumer's; before it is shown to the producer. */

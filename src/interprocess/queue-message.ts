@@ -35,7 +35,11 @@ export function decodeJoin(payload: Uint8Array<ArrayBuffer>): JoinMessage {
   const mode = view.getUint32(0, true)
   const maxHeld = view.getUint32(4, true)
   if (mode > 1 || maxHeld < 1 || maxHeld > MAX_BUFFERS - 2)
-    throw new DmaBufError('EPROTO', 'join', `Not a way to join: mode ${mode}, ${maxHeld} frames held`)
+    throw new DmaBufError(
+      'EPROTO',
+      'join',
+      `Not a way to join: mode ${mode}, ${maxHeld} frames held`,
+    )
   return { mode: mode === 1 ? 'latest' : 'fifo', maxHeld }
 }
 

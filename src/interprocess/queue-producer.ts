@@ -24,7 +24,8 @@ export class ConsumerView {
       words.length * 4 >= page.CONSUMER_PAGE_BYTES &&
       words.load(0) === page.CONSUMER_MAGIC &&
       words.load(1) === page.QUEUE_VERSION
-    if (!right) throw new DmaBufError('EPROTO', 'join', 'The viewer sent a page that is no consumer page')
+    if (!right)
+      throw new DmaBufError('EPROTO', 'join', 'The viewer sent a page that is no consumer page')
     this.#words = words
     this.mode = mode
     this.maxHeld = maxHeld
@@ -118,7 +119,7 @@ export class QueueProducer {
       const index = (this.#last + step) % this.bufferCount
       if (index === this.#newest || this.#filling.has(index)) continue
       if ((((index < 32 ? low : high) >> (index & 31)) & 1) !== 0) continue
-      if ((this.#tickets[index] as number) >= unreadFrom) continue
+      if (this.#tickets[index]! >= unreadFrom) continue
       this.#last = index
       this.#filling.add(index)
       return index
@@ -178,7 +179,10 @@ export class QueueProducer {
   offender(): { consumer: ConsumerView; reason: string } | undefined {
     for (const consumer of this.consumers) {
       if (consumer.held > consumer.maxHeld)
-        return { consumer, reason: `claims ${consumer.held} buffers, its cap is ${consumer.maxHeld}` }
+        return {
+          consumer,
+          reason: `claims ${consumer.held} buffers, its cap is ${consumer.maxHeld}`,
+        }
       if (consumer.cursor() > this.#published + 1)
         return { consumer, reason: 'has read frames that were never published' }
     }

@@ -48,7 +48,11 @@ export class TimelinePageReader {
 
   /** @throws {DmaBufError} EPROTO where the page is none */
   constructor(words: Words) {
-    if (words.length * 4 < TIMELINE_PAGE_BYTES || words.load(0) !== MAGIC || words.load(1) !== VERSION)
+    if (
+      words.length * 4 < TIMELINE_PAGE_BYTES ||
+      words.load(0) !== MAGIC ||
+      words.load(1) !== VERSION
+    )
       throw new DmaBufError('EPROTO', 'receiveTimeline', 'The peer sent a page that is no timeline')
     this.#words = words
     this.#signaled = new CounterReader(words, SIGNALED)
@@ -100,7 +104,11 @@ export class WatcherPageReader {
   /** @throws {DmaBufError} EPROTO where the page is none */
   constructor(words: Words) {
     if (words.length * 4 < TIMELINE_PAGE_BYTES || words.load(0) !== WATCHER_MAGIC)
-      throw new DmaBufError('EPROTO', 'shareTimeline', 'The peer sent a page that is no watcher page')
+      throw new DmaBufError(
+        'EPROTO',
+        'shareTimeline',
+        'The peer sent a page that is no watcher page',
+      )
     this.#words = words
     this.bell = new BellWatch(words, BELL_WANTED)
   }

@@ -31,7 +31,7 @@ export class ArrayWords implements Words {
   }
 
   read(index: number): number {
-    return this.#array[index] as number
+    return this.#array[index]!
   }
 
   write(index: number, value: number): void {

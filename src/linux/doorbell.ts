@@ -13,8 +13,8 @@ export class Doorbell implements Disposable {
   constructor() {
     const pair = new Int32Array(2)
     check(native().doorbell(pair), 'doorbell', () => 'Cannot make a doorbell')
-    this.#bell = OwnedFd.adopt(pair[0] as number)
-    this.set = OwnedFd.adopt(pair[1] as number)
+    this.#bell = OwnedFd.adopt(pair[0]!)
+    this.set = OwnedFd.adopt(pair[1]!)
   }
 
   /** Wakes the receiver. One system call. */

@@ -159,7 +159,8 @@ export class FrameQueue implements AsyncDisposable {
     let consumer: Consumer | undefined
     try {
       const message = await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
-      if (message === undefined) throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
+      if (message === undefined)
+        throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
       try {
         consumer = this.#join(link, message)
       } catch (error) {
@@ -194,7 +195,11 @@ export class FrameQueue implements AsyncDisposable {
           `one more that holds ${join.maxHeld} needs { buffers: ${needed} } in serveFrames`,
       )
     if (this.#consumers.length >= this.#parts.maxConsumers)
-      throw new DmaBufError('EBUSY', 'join', `The queue admits ${this.#parts.maxConsumers} consumers`)
+      throw new DmaBufError(
+        'EBUSY',
+        'join',
+        `The queue admits ${this.#parts.maxConsumers} consumers`,
+      )
     const consumer = new Consumer(this.#nextId++, link, {
       message,
       join,
@@ -222,7 +227,7 @@ export class FrameQueue implements AsyncDisposable {
     if (this.#closed) throw new DmaBufError('EBADF', 'dequeue', 'Queue is closed')
     const index = this.#producer.take()
     if (index === undefined) return undefined
-    const handle = this.#parts.buffers[index] as DmaBuf
+    const handle = this.#parts.buffers[index]!
     return new WritableFrame(this.#frameOwner, index, {
       handle,
       format: this.format,
@@ -234,7 +239,11 @@ export class FrameQueue implements AsyncDisposable {
     publish: (bufferIndex: number, metadata: FrameMetadata): void => {
       if (this.#closed) throw new DmaBufError('EBADF', 'queue', 'Queue is closed')
       const { timestampNs = host().nowNs(), lengthBytes = this.lengthBytes, damage = [] } = metadata
-      this.#producer.publish(bufferIndex, { timestampNs, lengthBytes, damage }, this.#publishedFormat)
+      this.#producer.publish(
+        bufferIndex,
+        { timestampNs, lengthBytes, damage },
+        this.#publishedFormat,
+      )
       this.#counts.queued++
       for (const consumer of this.#consumers) consumer.ring()
     },
@@ -288,7 +297,8 @@ export class FrameQueue implements AsyncDisposable {
     for (const consumer of this.#blockers()) {
       if (consumer.evicted || this.#progress.get(consumer) !== progressOf(consumer)) continue
       const what = `Consumer ${consumer.id} (pid ${consumer.pid}) has not moved for ${afterMs} ms`
-      if (then === 'wait') warn({ rule: 'DMABUF_SLOW_CONSUMER', message: `${what}: the queue waits for it` })
+      if (then === 'wait')
+        warn({ rule: 'DMABUF_SLOW_CONSUMER', message: `${what}: the queue waits for it` })
       else this.disconnect(consumer, new DmaBufError('ETIMEDOUT', 'queue', `${what}: disconnected`))
     }
     if (this.#waiters.length > 0) this.#startPatience()
@@ -309,7 +319,9 @@ export class FrameQueue implements AsyncDisposable {
    */
   disconnect(consumer: Consumer, reason?: DmaBufError): void {
     if (consumer.evicted || !this.#consumers.includes(consumer)) return
-    consumer.sendGoodbye(reason ?? new DmaBufError('EPIPE', 'queue', 'Disconnected by the producer'))
+    consumer.sendGoodbye(
+      reason ?? new DmaBufError('EPIPE', 'queue', 'Disconnected by the producer'),
+    )
     this.#producer.evict(consumer.view)
     this.#serveWaiters()
   }

@@ -6,15 +6,16 @@ import type { Frame } from './frame.js'
 import type { QueueConnection } from './queue-connection.js'
 
 interface FrameWaiter {
-  resolve(frame: Frame | undefined): void
-  reject(error: unknown): void
+  readonly resolve: (frame: Frame | undefined) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** How a stream gets its connections. @internal */
 export interface FrameStreamParts {
   readonly mode: QueueMode
   /** Connects anew after a producer's death; undefined where its death ends the stream. */
-  readonly reconnect: ((rung: () => void, signal: AbortSignal) => Promise<QueueConnection>) | undefined
+  readonly reconnect:
+    ((rung: () => void, signal: AbortSignal) => Promise<QueueConnection>) | undefined
 }
 
 /**
@@ -140,12 +141,14 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
       if (frame !== undefined) return Promise.resolve({ done: false, value: frame })
       if (this.#ended) return Promise.resolve({ done: true, value: undefined })
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
     return new Promise((resolve, reject) => {
       this.#waiters.push({
         resolve: (frame) => {
-          resolve(frame === undefined ? { done: true, value: frame } : { done: false, value: frame })
+          resolve(
+            frame === undefined ? { done: true, value: frame } : { done: false, value: frame },
+          )
         },
         reject,
       })

@@ -100,13 +100,17 @@ export abstract class HeldFrame implements Disposable {
     if (this.#done) throw this.#gone('bytes')
     const access = this.buffer.tryBeginCpuAccess(this.#access, this.#lengthBytes)
     // Buffers of a queue are memfds: there is never a device to wait for.
-    if (access === undefined) throw new DmaBufError('EAGAIN', 'bytes', 'The buffer must be waited for')
+    if (access === undefined)
+      throw new DmaBufError('EAGAIN', 'bytes', 'The buffer must be waited for')
     this.#open = access
     return access
   }
 
   #gone(operation: string): DmaBufError {
-    return new DmaBufError('EBADF', operation, 'Frame is given back: keep what you need, or lend() it')
+    return new DmaBufError(
+      'EBADF',
+      operation,
+      'Frame is given back: keep what you need, or lend() it',
+    )
   }
 }
-

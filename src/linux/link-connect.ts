@@ -22,7 +22,8 @@ const RETRY_MS = 20
  */
 export async function connectLink(path: string, options: ConnectOptions = {}): Promise<Link> {
   checkSocketPath(path, 'connect')
-  const deadline = options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs
+  const deadline =
+    options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs
   for (;;) {
     if (options.signal?.aborted === true) throw options.signal.reason
     const result = native().connect(path)
@@ -34,7 +35,11 @@ export async function connectLink(path: string, options: ConnectOptions = {}): P
       (options.waitForServer === true && (code === 'ENOENT' || code === 'ECONNREFUSED'))
     if (!again) check(result, 'connect', () => `${WHY[code] ?? 'Cannot connect'}: ${path}`)
     if (performance.now() >= deadline)
-      throw new DmaBufError('ETIMEDOUT', 'connect', `No server at ${path} after ${options.timeoutMs} ms`)
+      throw new DmaBufError(
+        'ETIMEDOUT',
+        'connect',
+        `No server at ${path} after ${options.timeoutMs} ms`,
+      )
     await delay(Math.min(RETRY_MS, Math.max(1, deadline - performance.now())), undefined, {
       ...(options.signal === undefined ? {} : { signal: options.signal as AbortSignal }),
     }).catch((error: unknown) => {

@@ -4,7 +4,11 @@ import { check, native } from './native.js'
 import { OwnedFd } from './owned-fd.js'
 import type { Peer } from './peer.js'
 
-const SELF: Peer = { pid: process.pid, uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }
+const SELF: Peer = {
+  pid: process.pid,
+  uid: process.getuid?.() ?? -1,
+  gid: process.getgid?.() ?? -1,
+}
 
 /**
  * Two ends of one link: keep the first, give the descriptor to a child (`stdio: [0, 1, 2, fd.number]`),
@@ -13,7 +17,7 @@ const SELF: Peer = { pid: process.pid, uid: process.getuid?.() ?? -1, gid: proce
 export function linkPair(): [Link, OwnedFd] {
   const pair = new Int32Array(2)
   check(native().socketPair(pair), 'linkPair', () => 'Cannot make a pair of sockets')
-  const [ours, theirs] = [OwnedFd.adopt(pair[0] as number), OwnedFd.adopt(pair[1] as number)]
+  const [ours, theirs] = [OwnedFd.adopt(pair[0]!), OwnedFd.adopt(pair[1]!)]
   // A pair's SO_PEERCRED names whoever made it: messages say who sent them instead.
   native().passCredentials(ours.number, 1)
   native().passCredentials(theirs.number, 1)
@@ -31,8 +35,16 @@ export function inheritLink(fd: number | OwnedFd): Link {
   const kind = native().isLink(number)
   if (kind !== 1) {
     const why = kind < 0 ? 'is not an open socket' : 'is not one end of a linkPair()'
-    throw new DmaBufError(kind === -9 ? 'EBADF' : 'ENOTSOCK', 'inheritLink', `Descriptor ${number} ${why}`)
+    throw new DmaBufError(
+      kind === -9 ? 'EBADF' : 'ENOTSOCK',
+      'inheritLink',
+      `Descriptor ${number} ${why}`,
+    )
   }
-  check(native().setCloseOnExec(number), 'inheritLink', () => `Cannot take over descriptor ${number}`)
+  check(
+    native().setCloseOnExec(number),
+    'inheritLink',
+    () => `Cannot take over descriptor ${number}`,
+  )
   return new Link(typeof fd === 'number' ? OwnedFd.adopt(fd) : fd, SELF)
 }

@@ -13,7 +13,9 @@ export const MAX_PATH_BYTES = 107
 /** Throws unless a path can name a socket. */
 export function checkSocketPath(path: string, operation: string): void {
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
-    throw new TypeError(`Socket path must be a non-empty string without NUL: ${JSON.stringify(path)}`)
+    throw new TypeError(
+      `Socket path must be a non-empty string without NUL: ${JSON.stringify(path)}`,
+    )
   const lengthBytes = Buffer.byteLength(path)
   if (lengthBytes > MAX_PATH_BYTES)
     throw new DmaBufError(

@@ -127,9 +127,9 @@ export class LinkSocket {
 
   #take(received: number): void {
     if (received > 0) {
-      const count = ancillary[0] as number
+      const count = ancillary[0]!
       const fds: OwnedFd[] = []
-      for (let i = 0; i < count; i++) fds.push(OwnedFd.adopt(ancillary[4 + i] as number))
+      for (let i = 0; i < count; i++) fds.push(OwnedFd.adopt(ancillary[4 + i]!))
       const [, pid = 0, uid = 0, gid = 0] = ancillary
       const sender = pid === 0 ? undefined : { pid, uid, gid }
       this.#events.message(bytes.slice(0, received), fds, sender)

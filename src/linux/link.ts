@@ -56,7 +56,9 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
         this.#ended({ clean: false, error: deathOf(this.#peer, reset) })
       },
     })
-    void this.#socket.send(encodeMessage(MessageType.hello, 0, new Uint8Array(0)), []).catch(() => {})
+    void this.#socket
+      .send(encodeMessage(MessageType.hello, 0, new Uint8Array(0)), [])
+      .catch(() => {})
   }
 
   /** Who is at the other end. For a pair: who said hello, so read it after the first message. */
@@ -82,7 +84,11 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
    * @param fds - at most 253
    * @throws {DmaBufError} EPIPE after the end, ETIMEDOUT
    */
-  async send(bytes: Uint8Array, fds: readonly OwnedFd[] = [], options: WaitOptions = {}): Promise<void> {
+  async send(
+    bytes: Uint8Array,
+    fds: readonly OwnedFd[] = [],
+    options: WaitOptions = {},
+  ): Promise<void> {
     try {
       await this.post(MessageType.user, bytes, { fds, ...options })
     } finally {
@@ -98,7 +104,11 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   ): Promise<void> {
     const { fds = [], argument = 0 } = options
     if (this.#closed || this.#end !== undefined)
-      throw new DmaBufError('EPIPE', 'send', `The link is ${this.#closed ? 'closed' : 'at its end'}`)
+      throw new DmaBufError(
+        'EPIPE',
+        'send',
+        `The link is ${this.#closed ? 'closed' : 'at its end'}`,
+      )
     await this.#socket.send(encodeMessage(type, argument, payload), fds, options)
   }
 
@@ -117,7 +127,8 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
       const index = this.#unread.findIndex((message) => message.type === type)
       const message = index < 0 ? undefined : this.#unread.splice(index, 1)[0]
       if (message !== undefined) waiter.resolve(message)
-      else if (this.#closed) waiter.reject(new DmaBufError('EBADF', 'receive', 'The link is closed'))
+      else if (this.#closed)
+        waiter.reject(new DmaBufError('EBADF', 'receive', 'The link is closed'))
       else if (this.#end !== undefined) settleEnd(waiter, this.#end)
       else this.#readers.push({ type, waiter })
       this.#resume()
@@ -274,7 +285,12 @@ function settleEnd(waiter: Waiter<undefined>, end: LinkEnd): void {
 
 function deathOf(peer: Peer, reset: boolean): DmaBufError {
   const how = reset ? 'reset the connection' : 'died'
-  return new DmaBufError('EOWNERDEAD', 'link', `The peer (pid ${peer.pid}) ${how} without a goodbye`, {
-    details: { pid: peer.pid },
-  })
+  return new DmaBufError(
+    'EOWNERDEAD',
+    'link',
+    `The peer (pid ${peer.pid}) ${how} without a goodbye`,
+    {
+      details: { pid: peer.pid },
+    },
+  )
 }

@@ -44,7 +44,10 @@ export class Mapping implements Disposable {
     if (lifetime === 'bracket') return new BracketView(this.handle, buffer)
     this.#loans++
     const bytes = new Uint8Array(buffer, 0, lengthBytes)
-    return { bytes, zeroCopy: true, end: () => void this.#loans-- }
+    const end = (): void => {
+      this.#loans--
+    }
+    return { bytes, zeroCopy: true, end }
   }
 
   /** The mapping as words, which must not be used after close(). */
@@ -61,7 +64,11 @@ export class Mapping implements Disposable {
   close(): void {
     if (this.#closed) return
     if (this.#loans > 0)
-      throw new DmaBufError('EBUSY', 'munmap', `Memory is lent ${this.#loans} times: await the loans first`)
+      throw new DmaBufError(
+        'EBUSY',
+        'munmap',
+        `Memory is lent ${this.#loans} times: await the loans first`,
+      )
     this.#closed = true
     this.#lent = undefined
     if (this.#wordsBuffer !== undefined) native().end(this.handle, this.#wordsBuffer)

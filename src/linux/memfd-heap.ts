@@ -1,7 +1,14 @@
 import { exportBuffer, type DmaBuf } from '../core/buffer/buffer.js'
 import type { Heap } from '../core/heap/heap.js'
 import { MapMode, Mapping } from './mapping.js'
-import { createMemfd, HUGE_PAGE_BYTES, PAGE_BYTES, roundUpToPages, sealSeals, statFd } from './memfd.js'
+import {
+  createMemfd,
+  HUGE_PAGE_BYTES,
+  PAGE_BYTES,
+  roundUpToPages,
+  sealSeals,
+  statFd,
+} from './memfd.js'
 import { MemoryOfFd } from './memory-of-fd.js'
 
 /** What a memfd heap can be told. */

@@ -47,7 +47,11 @@ export function createMemfd(
         : `Cannot reserve ${lengthBytes} bytes`
     check(native().truncate(fd.number, lengthBytes), 'memfd', what)
     check(native().allocate(fd.number, lengthBytes), 'memfd', what)
-    check(native().addSeals(fd.number, F_SEAL_SHRINK | F_SEAL_GROW), 'memfd', () => 'Cannot seal a memfd')
+    check(
+      native().addSeals(fd.number, F_SEAL_SHRINK | F_SEAL_GROW),
+      'memfd',
+      () => 'Cannot seal a memfd',
+    )
     return fd
   } catch (error) {
     fd.close()
@@ -73,8 +77,12 @@ const scratch = new Int32Array(4)
 
 /** Length and inode of an open file. */
 export function statFd(fd: OwnedFd): { lengthBytes: number; inode: bigint } {
-  const lengthBytes = check(native().stat(fd.number, scratch), 'stat', () => 'Cannot stat a descriptor')
-  const inode = (BigInt((scratch[1] as number) >>> 0) << 32n) | BigInt((scratch[0] as number) >>> 0)
+  const lengthBytes = check(
+    native().stat(fd.number, scratch),
+    'stat',
+    () => 'Cannot stat a descriptor',
+  )
+  const inode = (BigInt(scratch[1]! >>> 0) << 32n) | BigInt(scratch[0]! >>> 0)
   return { lengthBytes, inode }
 }
 
@@ -88,7 +96,11 @@ export function checkReceivedMemory(fd: OwnedFd, lengthBytes: number, what: stri
   const seals = native().getSeals(fd.number)
   if (seals < 0) throw new DmaBufError('EPROTO', 'receive', `The peer sent no memory as ${what}`)
   if ((seals & REQUIRED_SEALS) !== REQUIRED_SEALS)
-    throw new DmaBufError('EPROTO', 'receive', `The peer sent ${what} that is not sealed against shrinking`)
+    throw new DmaBufError(
+      'EPROTO',
+      'receive',
+      `The peer sent ${what} that is not sealed against shrinking`,
+    )
   const actual = statFd(fd).lengthBytes
   if (actual < lengthBytes)
     throw new DmaBufError(

@@ -30,5 +30,9 @@ export class MemoryOfFd implements ExporterOps {
 export function fdOf(buffer: DmaBuf, operation: string): OwnedFd {
   const { ops } = bufferObject(buffer, operation)
   if (ops instanceof MemoryOfFd) return ops.fd
-  throw new DmaBufError('EINVAL', operation, `A buffer of ${buffer.exporterName} has no file descriptor`)
+  throw new DmaBufError(
+    'EINVAL',
+    operation,
+    `A buffer of ${buffer.exporterName} has no file descriptor`,
+  )
 }

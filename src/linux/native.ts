@@ -94,9 +94,9 @@ export function native(): Native {
 function load(): Native {
   const { platform, arch, versions } = process
   if (platform !== 'linux') throw unavailable(`it needs Linux, this is ${platform}`)
-  if (versions['bun'] !== undefined) throw unavailable('Bun has no uv_poll: run this program on Node')
-  const path =
-    process.env['DMABUF_NATIVE'] ?? `../../prebuilds/linux-${arch}/dmabuf.node`
+  if (versions['bun'] !== undefined)
+    throw unavailable('Bun has no uv_poll: run this program on Node')
+  const path = process.env['DMABUF_NATIVE'] ?? `../../prebuilds/linux-${arch}/dmabuf.node`
   return createRequire(import.meta.url)(path) as Native
 }
 

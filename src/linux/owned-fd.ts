@@ -23,7 +23,8 @@ export class OwnedFd implements Disposable {
 
   /** The number, borrowed: valid until close() or release(). @throws {DmaBufError} EBADF after either */
   get number(): number {
-    if (this.#number < 0) throw new DmaBufError('EBADF', 'OwnedFd', 'File descriptor is closed or moved')
+    if (this.#number < 0)
+      throw new DmaBufError('EBADF', 'OwnedFd', 'File descriptor is closed or moved')
     return this.#number
   }
 
@@ -33,7 +34,9 @@ export class OwnedFd implements Disposable {
 
   /** Another descriptor of the same open file, yours. */
   dup(): OwnedFd {
-    return new OwnedFd(check(native().dup(this.number), 'dup', () => 'Cannot duplicate a descriptor'))
+    return new OwnedFd(
+      check(native().dup(this.number), 'dup', () => 'Cannot duplicate a descriptor'),
+    )
   }
 
   /** Gives the number away: the caller closes it from now on. */

@@ -15,7 +15,7 @@ export interface PeerPolicy {
 export function peerOf(fd: OwnedFd): Peer {
   const words = new Int32Array(3)
   check(native().peer(fd.number, words), 'link', () => 'Cannot learn who the peer is')
-  return { pid: words[0] as number, uid: words[1] as number, gid: words[2] as number }
+  return { pid: words[0]!, uid: words[1]!, gid: words[2]! }
 }
 
 /** The refusal of a peer that the policy does not admit; undefined where it does. */

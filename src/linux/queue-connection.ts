@@ -92,7 +92,7 @@ export class QueueConnection implements FrameOwner {
   acquire(): Frame | undefined {
     const claimed = this.consumer.acquire()
     if (claimed === undefined) return undefined
-    return new Frame(this, claimed, this.#buffers[claimed.bufferIndex] as DmaBuf)
+    return new Frame(this, claimed, this.#buffers[claimed.bufferIndex]!)
   }
 
   release(bufferIndex: number): void {
@@ -129,7 +129,8 @@ async function joinQueue(
   const { signal } = options
   const timeoutMs = Math.min(options.timeoutMs ?? JOIN_TIMEOUT_MS, JOIN_TIMEOUT_MS)
   const received = await link.next(MessageType.queueWelcome, { signal, timeoutMs })
-  if (received === undefined) throw new DmaBufError('EPIPE', 'connectFrames', 'The server closed the link')
+  if (received === undefined)
+    throw new DmaBufError('EPIPE', 'connectFrames', 'The server closed the link')
   const { welcome, queue, buffers } = openWelcome(received, { options, resources, rung })
   const consumer = new QueueConsumer({
     queue: queue.words(),

@@ -155,11 +155,19 @@ export class RemoteTimeline implements Disposable {
     const code = this.#reader.endCode
     if (code === undefined) return
     this.#timeline.advance(this.#reader.load())
-    this.#timeline.fail(new DmaBufError(code, 'timeline', `Timeline ${this.name} was ended by its owner`))
+    this.#timeline.fail(
+      new DmaBufError(code, 'timeline', `Timeline ${this.name} was ended by its owner`),
+    )
   }
 }
 
-function signalOwing({ timeline, seqno }: { timeline: Timeline; seqno: number }): Mapping | undefined {
+function signalOwing({
+  timeline,
+  seqno,
+}: {
+  timeline: Timeline
+  seqno: number
+}): Mapping | undefined {
   const publisher = TimelinePublisher.of(timeline)
   return publisher.signalWithoutWake(timeline, seqno) ? publisher.mapping : undefined
 }
@@ -170,7 +178,10 @@ function signalOwing({ timeline, seqno }: { timeline: Timeline; seqno: number })
  * @returns owned: close() it, or hold it with `using`
  * @throws {DmaBufError} EPROTO where what it sent is no timeline; EPIPE when it left; EOWNERDEAD; ETIMEDOUT
  */
-export async function receiveTimeline(from: Link, options: WaitOptions = {}): Promise<RemoteTimeline> {
+export async function receiveTimeline(
+  from: Link,
+  options: WaitOptions = {},
+): Promise<RemoteTimeline> {
   const offer = await from.next(MessageType.timelineShare, options)
   if (offer === undefined)
     throw new DmaBufError('EPIPE', 'receiveTimeline', 'The peer left without sharing a timeline')

@@ -77,6 +77,6 @@ function shapeOf(options: QueueOptions): {
   const lengthBytes = options.lengthBytes ?? laidOut?.lengthBytes
   if (lengthBytes === undefined) throw new TypeError('A queue needs a format or lengthBytes')
   if (!Number.isInteger(lengthBytes) || lengthBytes < least || lengthBytes > 0x7fffffff)
-    throw new RangeError(`lengthBytes must be ${least} to ${0x7fffffff}: ${lengthBytes}`)
+    throw new RangeError(`lengthBytes must be ${least} to 2147483647: ${lengthBytes}`)
   return { format: laidOut?.format, lengthBytes }
 }

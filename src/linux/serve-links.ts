@@ -38,4 +38,3 @@ export async function serveLinks(path: string, policy: PeerPolicy = {}): Promise
   }
   return { close, [Symbol.asyncDispose]: close, [Symbol.asyncIterator]: () => ({ next }) }
 }
-

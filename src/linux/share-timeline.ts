@@ -36,7 +36,10 @@ export async function shareTimeline(
       throw new DmaBufError('EPROTO', 'shareTimeline', 'The peer did not accept the timeline')
     try {
       checkReceivedMemory(page, TIMELINE_PAGE_BYTES, 'a watcher page')
-      watch(publisher, bell, { mapping: new Mapping(page, TIMELINE_PAGE_BYTES, MapMode.readOnly), to })
+      watch(publisher, bell, {
+        mapping: new Mapping(page, TIMELINE_PAGE_BYTES, MapMode.readOnly),
+        to,
+      })
     } finally {
       page.close()
     }

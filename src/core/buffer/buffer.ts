@@ -69,7 +69,11 @@ export class DmaBuf implements Disposable {
     const object = this.#open('setName')
     if (typeof name !== 'string') throw new TypeError('Buffer name must be a string')
     if (utf8LengthBytes(name) > 31 || name.includes('\0'))
-      throw new DmaBufError('EINVAL', 'setName', `Name must be 31 bytes or less, without NUL: ${name}`)
+      throw new DmaBufError(
+        'EINVAL',
+        'setName',
+        `Name must be 31 bytes or less, without NUL: ${name}`,
+      )
     object.name = name
   }
 
@@ -115,10 +119,7 @@ export class DmaBuf implements Disposable {
    * @param lengthBytes - how much of it, from the start; all where absent
    * @returns owned; undefined where the exporter must wait: use beginCpuAccess()
    */
-  tryBeginCpuAccess(
-    access: Access,
-    lengthBytes = this.#object.lengthBytes,
-  ): CpuAccess | undefined {
+  tryBeginCpuAccess(access: Access, lengthBytes = this.#object.lengthBytes): CpuAccess | undefined {
     const object = this.#open('tryBeginCpuAccess')
     checkAccess(access)
     checkLength(lengthBytes, object.lengthBytes)
@@ -157,7 +158,8 @@ export class DmaBuf implements Disposable {
   }
 
   #open(operation: string): BufferObject {
-    if (this.#closed) throw new DmaBufError('EBADF', operation, 'Buffer handle is closed', { rule: 'BUF-17' })
+    if (this.#closed)
+      throw new DmaBufError('EBADF', operation, 'Buffer handle is closed', { rule: 'BUF-17' })
     return this.#object
   }
 }
@@ -172,7 +174,9 @@ export class DmaBuf implements Disposable {
 export function exportBuffer(info: ExportInfo): DmaBuf {
   const { ops, lengthBytes } = info
   if (typeof ops?.openView !== 'function' || typeof ops.release !== 'function')
-    throw new DmaBufError('EINVAL', 'exportBuffer', 'Exporter needs openView and release', { rule: 'BUF-2' })
+    throw new DmaBufError('EINVAL', 'exportBuffer', 'Exporter needs openView and release', {
+      rule: 'BUF-2',
+    })
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0)
     throw new RangeError(`lengthBytes must be a safe integer from 0: ${lengthBytes}`)
   return new DmaBuf(new BufferObject(info))

@@ -1,4 +1,4 @@
-import { DmaBufError } from '../errors.js'
+import type { DmaBufError } from '../errors.js'
 import { host, type WaitOptions } from '../host.js'
 import { waitFor } from '../wait.js'
 

@@ -95,7 +95,7 @@ export class Timeline implements Disposable {
     for (const observer of this.#observers) observer.advanced(seqno)
     const pending = this.#pending
     let count = 0
-    while (count < pending.length && (pending[count] as Fence).seqno <= seqno) count++
+    while (count < pending.length && pending[count]!.seqno <= seqno) count++
     if (count > 0) for (const fence of pending.splice(0, count)) signalFence(fence)
   }
 
@@ -136,7 +136,7 @@ export class Timeline implements Disposable {
   #insert(fence: Fence): void {
     const pending = this.#pending
     let index = pending.length
-    while (index > 0 && (pending[index - 1] as Fence).seqno > fence.seqno) index--
+    while (index > 0 && pending[index - 1]!.seqno > fence.seqno) index--
     if (index === pending.length) pending.push(fence)
     else pending.splice(index, 0, fence)
   }

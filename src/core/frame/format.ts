@@ -111,9 +111,13 @@ export function layOutFormat(format: FrameFormat): { format: LaidOutFormat; leng
 export function planeEnd(plane: Plane): number {
   const { offsetBytes, strideBytes, rowCount } = plane
   const end = offsetBytes + strideBytes * rowCount
-  const whole = [offsetBytes, strideBytes, rowCount, end].every((n) => Number.isSafeInteger(n) && n >= 0)
+  const whole = [offsetBytes, strideBytes, rowCount, end].every(
+    (n) => Number.isSafeInteger(n) && n >= 0,
+  )
   if (!whole || strideBytes === 0 || rowCount === 0)
-    throw new RangeError(`Not a plane: offset ${offsetBytes}, stride ${strideBytes}, rows ${rowCount}`)
+    throw new RangeError(
+      `Not a plane: offset ${offsetBytes}, stride ${strideBytes}, rows ${rowCount}`,
+    )
   return end
 }
 
