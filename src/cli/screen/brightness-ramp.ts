@@ -17,7 +17,7 @@ export function drawBrightnessRamp(picture: RgbPicture): string[] {
     const characters = Array.from({ length: columns }, (_, column) => {
       const brightness =
         (brightnessAt(picture, upper, column) + brightnessAt(picture, lower, column)) / 2
-      return RAMP[Math.min(RAMP.length - 1, Math.floor((brightness / 256) * RAMP.length))]!
+      return RAMP[Math.floor((brightness / 256) * RAMP.length)]!
     })
     return characters.join('')
   })

@@ -43,6 +43,20 @@ test('ByteReader.fill takes no byte behind the target', async () => {
   assert.equal(String(target), '4567')
 })
 
+test('ByteReader.fill leaves the rest of a chunk to be read', async () => {
+  const reader = readerOf('0123456789', [4])
+  const target = Buffer.alloc(6)
+  assert.equal(await reader.fill(target), 6)
+  assert.equal(String(target), '012345')
+  assert.equal(String(await reader.readChunk()), '6789')
+})
+
+test('ByteReader.readChunk gives the last byte of a chunk, too', async () => {
+  const reader = readerOf('0123', [3])
+  await reader.fill(Buffer.alloc(2))
+  assert.equal(String(await reader.readChunk()), '2')
+})
+
 test('ByteReader.fill counts the bytes before the end of the input', async () => {
   const reader = readerOf('0123456789', [4])
   assert.equal(await reader.fill(Buffer.alloc(11)), 10)

@@ -109,7 +109,9 @@ test('ContactSheet.encode has a dark margin all around', () => {
   assert.equal(redAt(MARGIN, MARGIN - 1), 22)
   assert.equal(redAt(width - MARGIN - 1, height - MARGIN - 1), 255)
   assert.equal(redAt(width - MARGIN, height - MARGIN - 1), 22)
+  assert.equal(redAt(0, 0), 22)
   assert.equal(redAt(width - 1, height - 1), 22)
+  assert.equal(redAt(width - MARGIN, MARGIN + 3), 22)
 })
 
 test('ContactSheet reduces the longer side of a large frame to 320 and leaves a small one', () => {

@@ -31,6 +31,12 @@ async function indexesOf(source: FrameSource): Promise<number[]> {
   return indexes
 }
 
+test('FrameSource has the kind and the format it was made with', () => {
+  const { source } = sourceOf(threeFrames)
+  assert.equal(source.kind, 'y4m')
+  assert.equal(source.format, FORMAT)
+})
+
 test('FrameSource.frames gives the frames in order and closes at the end', async () => {
   const { source, seen } = sourceOf(threeFrames)
   assert.deepEqual(await indexesOf(source), [0, 1, 2])

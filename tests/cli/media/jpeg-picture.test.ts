@@ -48,8 +48,10 @@ test('readJpegPicture tells grey', async () => {
 test('readJpegPicture leaves out comments and application data, and nothing else', async () => {
   const plain = readJpegPicture(await jpegOf(SIZE)).bytes
   const comment = withSegment(await jpegOf(SIZE), 0xfe, Buffer.from('hello'))
-  const jpeg = withSegment(withSegment(comment, 0xe1, await jpegOf(SIZE)), 0xee, adobeSegment(1))
+  const adobe = withSegment(comment, 0xee, adobeSegment(1))
+  const jpeg = [0xe0, 0xe1, 0xef].reduce((bytes, code) => withSegment(bytes, code, plain), adobe)
   assert.deepEqual(readJpegPicture(jpeg).bytes, plain)
+  assert.deepEqual([...plain.subarray(0, 2)], [0xff, 0xd8])
 })
 
 test('readJpegPicture adds the standard Huffman tables where there are none', async () => {
@@ -65,8 +67,17 @@ test('readJpegPicture adds no tables where there are some', async () => {
 
 test('readJpegPicture passes over fill bytes and lone markers between segments', async () => {
   const jpeg = await jpegOf(SIZE)
-  const filled = [jpeg.subarray(0, 2), Uint8Array.of(0xff, 0x01, 0xff, 0xff), jpeg.subarray(2)]
+  const filled = [jpeg.subarray(0, 2), Buffer.from('ff01ffd0ffd7ffffff', 'hex'), jpeg.subarray(2)]
   assert.equal(readJpegPicture(Buffer.concat(filled)).width, 41)
+})
+
+test('readJpegPicture takes nothing but an Adobe segment and all three names for RGB', async () => {
+  const other = withSegment(await jpegOf(SIZE), 0xee, Buffer.alloc(20))
+  assert.equal(readJpegPicture(other).chroma, 'halved')
+  for (const index of [0, 1, 2]) {
+    const named = await withFrameByte(9 + 3 * index, 'RGB'.charCodeAt(index))
+    assert.equal(readJpegPicture(named).chroma, 'halved')
+  }
 })
 
 test('readJpegPicture refuses RGB, by its Adobe segment or by its component names', async () => {
@@ -100,7 +111,8 @@ test('readJpegPicture refuses 12 bit', async () => {
   refuses(await withFrameByte(3, 12), 'unsupported JPEG: 12 bit; only 8 bit')
 })
 
-test('readJpegPicture refuses a picture without rows', async () => {
+test('readJpegPicture refuses a picture without rows or columns', async () => {
+  refuses(await withFrameByte(7, 0), 'broken JPEG: 0x23')
   refuses(await withFrameByte(5, 0), 'broken JPEG: 41x0')
 })
 

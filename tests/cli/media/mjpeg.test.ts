@@ -17,9 +17,10 @@ import {
   readAll,
   readUntilError,
 } from './samples.js'
-import { segmentStart, streamOf, withSegment } from './samples.js'
+import { nextFrame, segmentStart, streamOf, withSegment } from './samples.js'
 
 const SIZE = { width: 48, height: 32 }
+const PREFIX = Uint8Array.of(0xff)
 
 async function open(...pictures: Uint8Array[]) {
   return openMjpeg(countingReader(Buffer.concat(pictures)).reader)
@@ -154,11 +155,33 @@ test('openMjpeg delivers the frames before the one that is cut off', async () =>
   assert.equal(error.message, 'frame 2: cut off after 100 bytes')
 })
 
-test('openMjpeg refuses a frame of another size than the first', async () => {
-  const source = await open(await jpegOf(SIZE), await jpegOf({ width: 32, height: 48 }))
-  const { indexes, error } = await readUntilError(source)
-  assert.deepEqual(indexes, [0])
-  assert.equal(error?.message, 'frame 1 is 32x48, but the first is 48x32')
+for (const [width, height] of [
+  [32, 32],
+  [48, 48],
+] as const) {
+  test(`openMjpeg refuses a frame of ${width}x${height} behind one of 48x32`, async () => {
+    const source = await open(await jpegOf(SIZE), await jpegOf({ width, height }))
+    const { indexes, error } = await readUntilError(source)
+    assert.deepEqual(indexes, [0])
+    assert.equal(error?.message, `frame 1 is ${width}x${height}, but the first is 48x32`)
+  })
+}
+
+test('A frame of openMjpeg refuses planes that are too small', async () => {
+  const source = await open(await jpegOf(SIZE))
+  const frame = await nextFrame(source.frames())
+  const planes = packedPlanes(SIZE)
+  assert.throws(() => frame.writeTo(new Uint8Array(48 * 32), planes), RangeError)
+  await source.close()
+})
+
+test('openMjpeg gives up on a picture without end', async () => {
+  async function* comments(): AsyncGenerator<Uint8Array> {
+    yield Uint8Array.of(0xff, 0xd8, 0xff)
+    for (;;) yield Buffer.concat([Uint8Array.of(0xfe, 0xff, 0xff), Buffer.alloc(0xfffd), PREFIX])
+  }
+  const reader = new ByteReader(comments(), async () => {})
+  await assert.rejects(openMjpeg(reader), { message: 'frame 0: more than 67108864 bytes' })
 })
 
 test('openMjpeg names the frame that is followed by something else', async () => {

@@ -79,7 +79,8 @@ test('parseY4mHeader refuses a missing side', () => {
   refuses('YUV4MPEG2 W640', 'no height (H) in the Y4M header')
 })
 
-test('parseY4mHeader accepts up to 1000 frames per second', () => {
+test('parseY4mHeader accepts up to 1000 frames per second, and less than one', () => {
+  assert.deepEqual(parseY4mHeader(`${SIZE} F1:2`).frameRate, { numerator: 1, denominator: 2 })
   assert.equal(parseY4mHeader(`${SIZE} F1000:1`).frameRate?.numerator, 1000)
 })
 

@@ -59,18 +59,21 @@ test('checkPlanes refuses another number of planes than three', () => {
   })
 })
 
-test('copyPlane skips the padding on both sides', () => {
-  const bytes = Uint8Array.of(1, 2, 0, 3, 4, 0)
-  const target = new Uint8Array(9).fill(9)
-  const plane = { offsetBytes: 0, strideBytes: 3, rowCount: 2 }
-  copyPlane({ bytes, plane, width: 2 }, target, { offsetBytes: 1, strideBytes: 4, rowCount: 2 })
-  assert.deepEqual([...target], [9, 1, 2, 9, 9, 3, 4, 9, 9])
-})
-
-test('copyPlane copies a plane without padding to its offset', () => {
-  const bytes = Uint8Array.of(0, 1, 2, 3, 4)
-  const target = new Uint8Array(7)
-  const plane = { offsetBytes: 1, strideBytes: 2, rowCount: 2 }
-  copyPlane({ bytes, plane, width: 2 }, target, { offsetBytes: 2, strideBytes: 2, rowCount: 2 })
-  assert.deepEqual([...target], [0, 0, 1, 2, 3, 4, 0])
-})
+for (const [name, fromStride, toStride] of [
+  ['both sides', 3, 4],
+  ['the source', 3, 2],
+  ['the target', 2, 4],
+  ['no side', 2, 2],
+] as const) {
+  test(`copyPlane copies the pixels and nothing else with padding on ${name}`, () => {
+    const bytes = new Uint8Array(20).fill(7)
+    const target = new Uint8Array(20).fill(9)
+    for (const row of [0, 1, 2]) bytes.set([2 * row + 1, 2 * row + 2], 1 + row * fromStride)
+    const plane = { offsetBytes: 1, strideBytes: fromStride, rowCount: 3 }
+    const to = { offsetBytes: 3, strideBytes: toStride, rowCount: 3 }
+    copyPlane({ bytes, plane, width: 2 }, target, to)
+    const expected = new Uint8Array(20).fill(9)
+    for (const row of [0, 1, 2]) expected.set([2 * row + 1, 2 * row + 2], 3 + row * toStride)
+    assert.deepEqual(target, expected)
+  })
+}

@@ -70,3 +70,16 @@ for (const chroma of ['grey', 'halved', 'other'] as const) {
     assert.ok(written.every((index) => target[index] !== 255))
   })
 }
+
+for (const chroma of ['grey', 'halved', 'other'] as const) {
+  test(`writeYuvTriples writes no sample more than an even size has (${chroma})`, () => {
+    const target = new Uint8Array(30).fill(255)
+    writeYuvTriples(pictureOf(4, 2, chroma), target, [
+      { offsetBytes: 0, strideBytes: 4, rowCount: 2 },
+      { offsetBytes: 10, strideBytes: 4, rowCount: 1 },
+      { offsetBytes: 20, strideBytes: 4, rowCount: 1 },
+    ])
+    const untouched = [8, 9, 12, 13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25, 26, 27]
+    assert.ok(untouched.every((index) => target[index] === 255))
+  })
+}

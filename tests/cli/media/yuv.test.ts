@@ -56,6 +56,48 @@ for (const [range, matrix, yuv, rgb] of COLORS) {
   })
 }
 
+// Colours inside the cube: nothing is clipped that would hide a wrong factor.
+for (const [range, matrix, rgb] of [
+  ['full', 'bt601', [117, 94, 86]],
+  ['limited', 'bt601', [117, 91, 82]],
+  ['limited', 'bt709', [119, 93, 81]],
+] as const) {
+  test(`drawThumbnail has the factors of ${range} ${matrix} right`, () => {
+    const size = { width: 8, height: 8 }
+    const frame = flatFrame(size, [100, 120, 140])
+    assert.deepEqual([...drawThumbnail(frame, { ...size, range, matrix }, ONE)], [...rgb])
+  })
+}
+
+test('drawThumbnail gives full range grey unchanged, from 0 to 255', () => {
+  const size = { width: 2, height: 2 }
+  for (const grey of [0, 1, 2, 127, 253, 254, 255]) {
+    const frame = flatFrame(size, [grey, 128, 128])
+    assert.equal(drawThumbnail(frame, { ...size, range: 'full' }, ONE)[0], grey)
+  }
+})
+
+test('drawThumbnail finds the chroma of every pixel', () => {
+  const size = { width: 6, height: 4 }
+  const frame = flatFrame(size, [128, 128, 128])
+  const [, u, v] = frame.planes
+  frame.bytes.set([100, 110, 120, 130, 140, 150], u?.offsetBytes)
+  frame.bytes.set([150, 140, 130, 120, 110, 100], v?.offsetBytes)
+  const rgb = drawThumbnail(frame, { ...size, range: 'full' }, { columns: 6, rows: 4 })
+  const blueAt = (x: number, y: number) => rgb[(y * 6 + x) * 3 + 2]
+  const redAt = (x: number, y: number) => rgb[(y * 6 + x) * 3]
+  const blue = (value: number) => Math.round(128 + 1.772 * (value - 128))
+  const red = (value: number) => Math.round(128 + 1.402 * (value - 128))
+  const chromaAt = [100, 110, 120, 130, 140, 150]
+  for (const y of [0, 1, 2, 3]) {
+    for (const x of [0, 1, 2, 3, 4, 5]) {
+      const index = (y >> 1) * 3 + (x >> 1)
+      assert.equal(blueAt(x, y), blue(chromaAt[index]!))
+      assert.equal(redAt(x, y), red(250 - chromaAt[index]!))
+    }
+  }
+})
+
 test('drawThumbnail takes BT.709 by itself for limited range from 720 rows up only', () => {
   const greenOf = (height: number, range: 'full' | 'limited') => {
     const size = { width: 2, height }
@@ -102,8 +144,10 @@ test('drawThumbnail looks at no more than 16 pixels for a point', () => {
 })
 
 test('drawThumbnail refuses a frame without three planes', () => {
-  const frame = { ...paddedFrame(), planes: [] }
-  assert.throws(() => drawThumbnail(frame, PADDED, ONE), RangeError)
+  for (const count of [0, 1, 2]) {
+    const frame = { ...paddedFrame(), planes: paddedFrame().planes.slice(0, count) }
+    assert.throws(() => drawThumbnail(frame, PADDED, ONE), RangeError)
+  }
 })
 
 test('lumaHistogram counts every pixel and no padding', () => {

@@ -47,6 +47,18 @@ test('drawHalfBlocks begins every line without a colour of the line before', () 
   assert.equal(lines[1], lines[0])
 })
 
+test('drawHalfBlocks finds the rows of every line', () => {
+  const one = [1, 1, 1]
+  const two = [2, 2, 2]
+  const lines = linesOf([
+    [RED, RED],
+    [BLUE, BLUE],
+    [one, one],
+    [two, two],
+  ])
+  assert.equal(lines[1], `${background(two)}${foreground(one)}▀▀${RESET}`)
+})
+
 test('drawHalfBlocks of no rows is no line', () => {
   assert.deepEqual(linesOf([]), [])
 })

@@ -140,3 +140,9 @@ test('LiveScreen takes 80 by 24 where the terminal does not tell', () => {
   const screen = new LiveScreen({ isTTY: true, columns: 0, write: () => true }, new EventEmitter())
   assert.deepEqual([screen.columns, screen.rows], [80, 23])
 })
+
+test('LiveScreen takes the size of the smallest terminal as it is', () => {
+  const terminal = new FakeTerminal({ columns: 1, rows: 1 })
+  const screen = new LiveScreen(terminal, new EventEmitter())
+  assert.deepEqual([screen.columns, screen.rows], [1, 1])
+})

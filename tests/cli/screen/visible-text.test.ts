@@ -39,6 +39,11 @@ test('fitText to no column leaves nothing', () => {
   assert.equal(fitText('abcd', 0).text, '')
 })
 
+test('fitText keeps every form of colour', () => {
+  const text = '\x1b[0;38:2:9m\x1b[47ma\x1b[m'
+  assert.equal(fitText(text, 3).text, text)
+})
+
 test('fitText ends colour where it cuts', () => {
   assert.equal(fitText('\x1b[31mabcd\x1b[0m', 3).text, '\x1b[31mabc\x1b[0m')
 })
