@@ -23,7 +23,7 @@ export function waitFor<T>(
     if (timeoutMs !== undefined && !(timeoutMs >= 0))
       throw new RangeError(`timeoutMs must be 0 or more: ${timeoutMs}`)
     if (signal?.aborted === true) {
-      reject(signal.reason as Error)
+      reject(signal.reason)
       return
     }
     let stopTimer: (() => void) | undefined = undefined
@@ -39,7 +39,7 @@ export function waitFor<T>(
     const fail = (error: unknown): void => {
       if (!settle()) return
       giveUp?.()
-      reject(error as Error)
+      reject(error)
     }
     const onAbort = (): void => {
       fail(signal?.reason)
@@ -50,7 +50,7 @@ export function waitFor<T>(
         if (settle()) resolve(value)
       },
       reject: (error) => {
-        if (settle()) reject(error as Error)
+        if (settle()) reject(error)
       },
     })
     // Looked at after start(): what is ready now is ready even with a timeout of 0.
