@@ -1,3 +1,4 @@
+import { copiedBytes } from '../core/buffer/copied-bytes.js'
 import type { DmaBuf } from '../core/buffer/buffer.js'
 import { DmaBufError } from '../core/errors.js'
 import type { LaidOutFormat } from '../core/frame/format.js'
@@ -10,7 +11,7 @@ import { MAX_CONSUMERS, queuePageBytes } from '../interprocess/queue-page.js'
 import { QueueProducer } from '../interprocess/queue-producer.js'
 import { Consumer } from './consumer.js'
 import type { Link } from './link.js'
-import { MapMode, Mapping, mappingBytesCopied } from './mapping.js'
+import { MapMode, Mapping } from './mapping.js'
 import { createMemfd, roundUpToPages, sealForReaders } from './memfd.js'
 import { fdOf } from './memory-of-fd.js'
 import type { OwnedFd } from './owned-fd.js'
@@ -21,6 +22,14 @@ export interface SlowConsumerPolicy {
   readonly afterMs: number
   /** 'wait' only reports it; 'disconnect' tells it to leave and goes on without what it has not read. */
   readonly then: 'wait' | 'disconnect'
+}
+
+/** A consumer came, or is gone. */
+export interface ConsumerChange {
+  readonly change: 'joined' | 'left'
+  readonly consumer: Consumer
+  /** Buffers it held when it left: they are free now. */
+  readonly heldAtEnd: number
 }
 
 /** Counts since the queue was made. */
@@ -62,9 +71,10 @@ export class FrameQueue implements AsyncDisposable {
   readonly #producer: QueueProducer
   readonly #consumers: Consumer[] = []
   readonly #waiters: ((frame: WritableFrame | undefined, error?: unknown) => void)[] = []
+  readonly #watchers = new Set<(change: ConsumerChange) => void>()
   readonly #counts = { queued: 0, cancelled: 0, dropped: 0 }
   readonly #publishedFormat: { serial: number; layout: LaidOutFormat | undefined }
-  readonly #copiedBefore = mappingBytesCopied()
+  readonly #copiedBefore = copiedBytes()
   #nextId = 1
   #closed = false
   #stopPatience: (() => void) | undefined
@@ -131,9 +141,19 @@ export class FrameQueue implements AsyncDisposable {
     return frame
   }
 
+  /** Calls back whenever a consumer joins or leaves, until the result is disposed. */
+  watchConsumers(callback: (change: ConsumerChange) => void): Disposable {
+    this.#watchers.add(callback)
+    return {
+      [Symbol.dispose]: () => {
+        this.#watchers.delete(callback)
+      },
+    }
+  }
+
   /** Counts since the start. */
   stats(): QueueStats {
-    return { ...this.#counts, bytesCopied: mappingBytesCopied() - this.#copiedBefore }
+    return { ...this.#counts, bytesCopied: copiedBytes() - this.#copiedBefore }
   }
 
   /** Closes cleanly: consumers read what is published, and their loops end. Idempotent. */
@@ -210,6 +230,7 @@ export class FrameQueue implements AsyncDisposable {
     })
     this.#producer.consumers.add(consumer.view)
     this.#consumers.push(consumer)
+    this.#tell({ change: 'joined', consumer, heldAtEnd: 0 })
     return consumer
   }
 
@@ -217,10 +238,16 @@ export class FrameQueue implements AsyncDisposable {
     const index = this.#consumers.indexOf(consumer)
     if (index < 0) return
     this.#consumers.splice(index, 1)
+    const heldAtEnd = consumer.held
     this.#producer.consumers.delete(consumer.view)
     this.#progress.delete(consumer)
     consumer[Symbol.dispose]()
     this.#serveWaiters()
+    this.#tell({ change: 'left', consumer, heldAtEnd })
+  }
+
+  #tell(change: ConsumerChange): void {
+    for (const watcher of this.#watchers) watcher(change)
   }
 
   #take(): WritableFrame | undefined {

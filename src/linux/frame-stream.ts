@@ -1,3 +1,4 @@
+import { copiedBytes } from '../core/buffer/copied-bytes.js'
 import { DmaBufError } from '../core/errors.js'
 import type { WaitOptions } from '../core/host.js'
 import { waitFor } from '../core/wait.js'
@@ -8,6 +9,15 @@ import type { QueueConnection } from './queue-connection.js'
 interface FrameWaiter {
   readonly resolve: (frame: Frame | undefined) => void
   readonly reject: (error: unknown) => void
+}
+
+/** Counts since the stream was opened. */
+export interface StreamStats {
+  readonly received: number
+  /** Frames published and never received: those a 'latest' stream skipped. */
+  readonly missed: number
+  /** Bytes our own code copied in this process; 0 where `zeroCopy`. */
+  readonly bytesCopied: number
 }
 
 /** How a stream gets its connections. @internal */
@@ -28,6 +38,8 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   readonly mode: QueueMode
   readonly #parts: FrameStreamParts
   readonly #waiters: FrameWaiter[] = []
+  readonly #counts = { received: 0, missed: 0 }
+  readonly #copiedBefore = copiedBytes()
   readonly #abort = new AbortController()
   #connection: QueueConnection | undefined
   #subscriber: { frame: (frame: Frame) => void; end: (error?: unknown) => void } | undefined
@@ -115,6 +127,11 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     }
   }
 
+  /** Counts since the start. */
+  stats(): StreamStats {
+    return { ...this.#counts, bytesCopied: copiedBytes() - this.#copiedBefore }
+  }
+
   /** Leaves the queue; frames still held are given back. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -163,7 +180,11 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
 
   #acquire(): Frame | undefined {
     try {
-      return this.#connection?.acquire()
+      const frame = this.#connection?.acquire()
+      if (frame === undefined) return undefined
+      this.#counts.received++
+      this.#counts.missed += frame.missed
+      return frame
     } catch (error) {
       this.#fail(error)
       throw error

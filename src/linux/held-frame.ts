@@ -1,4 +1,5 @@
 import type { Access, Bytes } from '../core/buffer/access.js'
+import { countCopiedBytes } from '../core/buffer/copied-bytes.js'
 import type { DmaBuf } from '../core/buffer/buffer.js'
 import type { CpuAccess } from '../core/buffer/cpu-access.js'
 import { DmaBufError } from '../core/errors.js'
@@ -52,6 +53,19 @@ export abstract class HeldFrame implements Disposable {
     if (plane === undefined) throw new RangeError(`Frame has no plane ${index}`)
     const { offsetBytes, strideBytes, rowCount } = plane
     return this.bytes.subarray(offsetBytes, offsetBytes + strideBytes * rowCount)
+  }
+
+  /**
+   * Copies the bytes, for what you want to keep; counted in `stats().bytesCopied`.
+   *
+   * @param target - at least as long as `bytes`
+   * @returns bytes copied
+   */
+  copyTo(target: Uint8Array): number {
+    const { bytes } = this
+    target.set(bytes)
+    countCopiedBytes(bytes.length)
+    return bytes.length
   }
 
   /**

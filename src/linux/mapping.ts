@@ -1,17 +1,11 @@
 import type { Access, Bytes, CpuView, ViewLifetime } from '../core/buffer/access.js'
+import { countCopiedBytes } from '../core/buffer/copied-bytes.js'
 import { isEscaped, RevocableBytes } from '../core/buffer/revocable-bytes.js'
 import { DmaBufError, errnoName } from '../core/errors.js'
 import { ArrayWords, type Words } from '../interprocess/words.js'
 import { MapMode, native, type MappingHandle } from './native.js'
 import { NativeWords } from './native-words.js'
 import type { OwnedFd } from './owned-fd.js'
-
-let bytesCopiedTotal = 0
-
-/** Bytes this process has copied because its runtime forbids views of foreign memory. */
-export function mappingBytesCopied(): number {
-  return bytesCopiedTotal
-}
 
 /**
  * One mmap of a whole descriptor, populated, kept as long as its buffer.
@@ -101,7 +95,7 @@ export class Mapping implements Disposable {
 
   #copy(bytes: Uint8Array, into: 0 | 1): void {
     const copied = native().copy(this.handle, 0, bytes, into)
-    if (copied > 0) bytesCopiedTotal += copied
+    if (copied > 0) countCopiedBytes(copied)
   }
 }
 

@@ -1,3 +1,5 @@
+import { countCopiedBytes } from './copied-bytes.js'
+
 const ESCAPED = Symbol('dmabuf.escaped')
 
 interface Marked {
@@ -16,6 +18,12 @@ export class RevocableBytes extends Uint8Array<ArrayBuffer> {
     const buffer = super.buffer
     ;(buffer as Marked)[ESCAPED] = true
     return buffer
+  }
+
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    const copy = super.slice(start, end)
+    countCopiedBytes(copy.byteLength)
+    return copy
   }
 }
 
