@@ -30,13 +30,22 @@ interface Runtime {
 
 const runtime = globalThis as unknown as Runtime
 
+/** The longest delay setTimeout() takes; a longer one would end at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1
+
 const systemHost: Host = {
   nowNs() {
     const bigint = runtime.process?.hrtime?.bigint
     return bigint === undefined ? runtime.performance.now() * 1e6 : Number(bigint())
   },
   setTimer(delayMs, callback) {
-    const timer = runtime.setTimeout(callback, delayMs)
+    let timer: unknown = undefined
+    const start = (leftMs: number): void => {
+      const turnMs = Math.min(leftMs, MAX_DELAY_MS)
+      const next = leftMs > turnMs ? () => start(leftMs - turnMs) : callback
+      timer = runtime.setTimeout(next, turnMs)
+    }
+    start(delayMs)
     return () => {
       runtime.clearTimeout(timer)
     }

@@ -29,6 +29,7 @@ export function waitFor<T>(
     let stopTimer: (() => void) | undefined = undefined
     let giveUp: (() => void) | undefined = undefined
     let settled = false
+    let gaveUp = false
     const settle = (): boolean => {
       if (settled) return false
       settled = true
@@ -38,6 +39,7 @@ export function waitFor<T>(
     }
     const fail = (error: unknown): void => {
       if (!settle()) return
+      gaveUp = true
       giveUp?.()
       reject(error)
     }
@@ -45,25 +47,26 @@ export function waitFor<T>(
       fail(signal?.reason)
     }
     signal?.addEventListener('abort', onAbort, { once: true })
-    giveUp = start({
-      resolve: (value) => {
-        if (settle()) resolve(value)
-      },
-      reject: (error) => {
-        if (settle()) reject(error)
-      },
-    })
+    try {
+      giveUp = start({
+        resolve: (value) => {
+          if (settle()) resolve(value)
+        },
+        reject: (error) => {
+          if (settle()) reject(error)
+        },
+      })
+    } catch (error) {
+      settle()
+      throw error
+    }
+    // Aborted while start() ran: it could not be told before.
+    if (gaveUp) giveUp()
     // Looked at after start(): what is ready now is ready even with a timeout of 0.
     if (timeoutMs === undefined || settled) return
     stopTimer = host().setTimer(timeoutMs, () => {
-      const more = describe?.() ?? ''
-      fail(
-        new DmaBufError(
-          'ETIMEDOUT',
-          operation,
-          `${operation} timed out after ${timeoutMs} ms${more}`,
-        ),
-      )
+      const message = `${operation} timed out after ${timeoutMs} ms${describe?.() ?? ''}`
+      fail(new DmaBufError('ETIMEDOUT', operation, message))
     })
   })
 }

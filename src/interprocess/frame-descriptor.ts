@@ -1,5 +1,5 @@
 import { DmaBufError } from '../core/errors.js'
-import { planeEnd, MAX_SIDE_PIXELS, type LaidOutFormat, type Plane } from '../core/frame/format.js'
+import { MAX_SIDE_PIXELS, type LaidOutFormat, type Plane } from '../core/frame/format.js'
 import type { Words } from './words.js'
 
 /** A part of a frame, in pixels. */
@@ -175,7 +175,9 @@ function readPlane(words: Words, at: number, capacity: number): Plane {
     rowCount: words.read(at + 2) >>> 0,
   }
   const empty = plane.strideBytes === 0 || plane.rowCount === 0
-  if (empty || planeEnd(plane) > capacity) throw nonsense('a plane beyond its buffer')
+  // A stranger's numbers may make an end beyond 2^53: rounded, but still beyond any buffer.
+  const end = plane.offsetBytes + plane.strideBytes * plane.rowCount
+  if (empty || end > capacity) throw nonsense('a plane beyond its buffer')
   return plane
 }
 

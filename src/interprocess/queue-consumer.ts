@@ -52,7 +52,9 @@ export class QueueConsumer {
   readonly #formats: ({ serial: number; format: LaidOutFormat | undefined } | undefined)[] = []
   #cursor: number
   #held = 0
-  #evictions: number
+  /** Evictions that were not ours. From 0: one that came before our first look may be. */
+  #evictions = 0
+  #checking = false
 
   /** @throws {DmaBufError} EPROTO where the producer's page is none */
   constructor(options: QueueConsumerOptions) {
@@ -61,7 +63,6 @@ export class QueueConsumer {
     this.#options = options
     this.#published = new CounterReader(queue, page.QUEUE_PUBLISHED)
     this.#cursor = firstTicket
-    this.#evictions = queue.load(page.QUEUE_EVICTIONS)
     this.bell = new BellWish(own, page.CONSUMER_BELL)
     this.producerBell = new BellWatch(queue, page.QUEUE_BELL)
     storeCounter(own, page.CONSUMER_CURSOR, firstTicket)
@@ -84,7 +85,8 @@ export class QueueConsumer {
    * @throws {DmaBufError} EPROTO where the producer's page makes no sense
    */
   acquire(): ClaimedFrame | undefined {
-    if (this.#held >= this.#options.maxHeld) return undefined
+    // Looking at the link may call somebody who calls us: the frame is the outer call's.
+    if (this.#held >= this.#options.maxHeld || this.#checking) return undefined
     const published = this.#published.load()
     if (published < this.#cursor) return undefined
     return this.#options.mode === 'fifo' ? this.#take(this.#cursor) : this.#takeNewest(published)
@@ -102,19 +104,20 @@ export class QueueConsumer {
     const bufferIndex = this.#bufferOf(ticket)
     this.#setClaim(bufferIndex, true)
     const evictions = this.#options.queue.load(page.QUEUE_EVICTIONS)
-    if (evictions !== this.#evictions) {
-      this.#evictions = evictions
-      this.#checkEviction(bufferIndex)
-    }
+    if (evictions !== this.#evictions) this.#checkEviction(bufferIndex, evictions)
     return this.#claimed(ticket, bufferIndex)
   }
 
-  #checkEviction(bufferIndex: number): void {
+  #checkEviction(bufferIndex: number, evictions: number): void {
+    this.#checking = true
     try {
       this.#options.checkEviction()
+      this.#evictions = evictions
     } catch (error) {
       this.#setClaim(bufferIndex, false)
       throw error
+    } finally {
+      this.#checking = false
     }
   }
 

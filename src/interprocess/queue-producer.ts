@@ -50,7 +50,11 @@ export class ConsumerView {
 
   /** How many buffers it has claimed. */
   get held(): number {
-    return bitCount(this.claims(0)) + bitCount(this.claims(1))
+    // It may give back a buffer of one word and claim one of the other while we look: what the first
+    // word shows before and after was held all the while.
+    const before = this.claims(0)
+    const high = this.claims(1)
+    return bitCount(before & this.claims(0)) + bitCount(high)
   }
 }
 
@@ -178,11 +182,9 @@ export class QueueProducer {
   /** A consumer that broke the protocol, with what it did: more claims than its cap, or reads the future. */
   offender(): { consumer: ConsumerView; reason: string } | undefined {
     for (const consumer of this.consumers) {
-      if (consumer.held > consumer.maxHeld)
-        return {
-          consumer,
-          reason: `claims ${consumer.held} buffers, its cap is ${consumer.maxHeld}`,
-        }
+      const { held, maxHeld } = consumer
+      if (held > maxHeld)
+        return { consumer, reason: `claims ${held} buffers, its cap is ${maxHeld}` }
       if (consumer.cursor() > this.#published + 1)
         return { consumer, reason: 'has read frames that were never published' }
     }

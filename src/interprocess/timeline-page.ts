@@ -103,7 +103,11 @@ export class WatcherPageReader {
 
   /** @throws {DmaBufError} EPROTO where the page is none */
   constructor(words: Words) {
-    if (words.length * 4 < TIMELINE_PAGE_BYTES || words.load(0) !== WATCHER_MAGIC)
+    if (
+      words.length * 4 < TIMELINE_PAGE_BYTES ||
+      words.load(0) !== WATCHER_MAGIC ||
+      words.load(1) !== VERSION
+    )
       throw new DmaBufError(
         'EPROTO',
         'shareTimeline',

@@ -67,13 +67,7 @@ export class DmaBuf implements Disposable {
    */
   setName(name: string): void {
     const object = this.#open('setName')
-    if (typeof name !== 'string') throw new TypeError('Buffer name must be a string')
-    if (utf8LengthBytes(name) > 31 || name.includes('\0'))
-      throw new DmaBufError(
-        'EINVAL',
-        'setName',
-        `Name must be 31 bytes or less, without NUL: ${name}`,
-      )
+    checkName(name, 'setName')
     object.name = name
   }
 
@@ -145,11 +139,14 @@ export class DmaBuf implements Disposable {
     object.get()
     try {
       if (object.ops.beginCpuAccess !== undefined) await object.ops.beginCpuAccess(access)
-      const view = openView(object, access, 'loan', lengthBytes)
       try {
-        return await use(view.bytes)
+        const view = openView(object, access, 'loan', lengthBytes)
+        try {
+          return await use(view.bytes)
+        } finally {
+          view.end()
+        }
       } finally {
-        view.end()
         object.ops.endCpuAccess?.(access)
       }
     } finally {
@@ -179,6 +176,7 @@ export function exportBuffer(info: ExportInfo): DmaBuf {
     })
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0)
     throw new RangeError(`lengthBytes must be a safe integer from 0: ${lengthBytes}`)
+  if (info.name !== undefined) checkName(info.name, 'exportBuffer')
   return new DmaBuf(new BufferObject(info))
 }
 
@@ -190,6 +188,16 @@ function checkLength(lengthBytes: number, most: number): void {
 function checkAccess(access: Access): void {
   if (access !== 'read' && access !== 'write' && access !== 'readwrite')
     throw new TypeError(`Access must be 'read', 'write' or 'readwrite': ${String(access)}`)
+}
+
+function checkName(name: string, operation: string): void {
+  if (typeof name !== 'string') throw new TypeError('Buffer name must be a string')
+  if (utf8LengthBytes(name) > 31 || name.includes('\0'))
+    throw new DmaBufError(
+      'EINVAL',
+      operation,
+      `Name must be 31 bytes or less, without NUL: ${name}`,
+    )
 }
 
 function utf8LengthBytes(text: string): number {

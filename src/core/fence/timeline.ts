@@ -92,20 +92,26 @@ export class Timeline implements Disposable {
   advance(seqno: number): void {
     if (seqno <= this.#value || this.#end !== undefined) return
     this.#value = seqno
-    for (const observer of this.#observers) observer.advanced(seqno)
-    const pending = this.#pending
-    let count = 0
-    while (count < pending.length && pending[count]!.seqno <= seqno) count++
-    if (count > 0) for (const fence of pending.splice(0, count)) signalFence(fence)
+    try {
+      for (const observer of this.#observers) observer.advanced(seqno)
+    } finally {
+      this.#signalUpTo(seqno, undefined)
+    }
   }
 
   /** Ends the timeline: pending and later fences fail with the error, what was reached stays reached. */
   fail(error: DmaBufError): void {
     if (this.#end !== undefined) return
     this.#end = error
-    for (const observer of this.#observers) observer.ended(error)
+    const observers = this.#observers
     this.#observers = []
-    for (const fence of this.#pending.splice(0)) signalFence(fence, error)
+    try {
+      // Not empty where a callback of a fence that was reached ends the timeline.
+      this.#signalUpTo(this.#value, undefined)
+      for (const observer of observers) observer.ended(error)
+    } finally {
+      this.#signalUpTo(Number.POSITIVE_INFINITY, error)
+    }
   }
 
   /** Ends the timeline with ENOENT. Idempotent. @rule SW-7 */
@@ -130,6 +136,22 @@ export class Timeline implements Disposable {
   /** Whether fences are waiting for progress. */
   get hasPending(): boolean {
     return this.#pending.length > 0
+  }
+
+  // One by one: a callback may signal, too, and what is pending below its seqno goes first. All are
+  // signalled, whatever the callbacks throw; the first error is thrown on afterwards.
+  #signalUpTo(seqno: number, error: DmaBufError | undefined): void {
+    const pending = this.#pending
+    let failure: { readonly thrown: unknown } | undefined
+    for (let next = pending[0]; next !== undefined && next.seqno <= seqno; next = pending[0]) {
+      pending.shift()
+      try {
+        signalFence(next, error)
+      } catch (thrown) {
+        failure ??= { thrown }
+      }
+    }
+    if (failure !== undefined) throw failure.thrown
   }
 
   // Almost always the newest seqno is asked for last: look for its place from the end.
