@@ -1,0 +1,99 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { compareHandoff, type Comparison } from '../play/compare.js'
+import { dashboard, PICTURE, plainLine } from '../play/dashboard.js'
+import { readKeys } from '../play/keys.js'
+import { Session } from '../play/session.js'
+import { summarize, summaryLines } from '../play/summary.js'
+import { LiveScreen } from '../screen/live-screen.js'
+import { isColorWanted } from '../screen/picture-lines.js'
+
+/** Options of `dmabuf play`. */
+export interface PlayFlags {
+  readonly fast: boolean
+  readonly loop: boolean
+  readonly json: boolean
+  readonly frames?: number
+  readonly contactSheet: string
+}
+
+const CLIP = fileURLToPath(new URL('../../../assets/blue-marble.mjpeg', import.meta.url))
+const SCREEN_MS = 100
+const LINE_MS = 1000
+
+/** Plays a clip through three processes that share its frames. @returns the exit code */
+export async function play(input: string | undefined, flags: PlayFlags): Promise<number> {
+  const screen = process.stdout.isTTY && !flags.json ? new LiveScreen(process.stdout) : undefined
+  const stopped = new AbortController()
+  using session = new Session(
+    {
+      input: input ?? CLIP,
+      fast: flags.fast,
+      loop: flags.loop,
+      frames: flags.frames,
+      contactSheet: resolve(flags.contactSheet),
+      picture: screen === undefined ? undefined : PICTURE,
+    },
+    () => {},
+  )
+  const stop = (): void => {
+    stopped.abort()
+    session.stop()
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  const exitCodes = await showing(session, screen, flags, stop)
+  const failed = exitCodes.camera !== 0 || session.state.camera === undefined
+  const comparison =
+    failed || stopped.signal.aborted ? undefined : await compare(flags, stopped.signal)
+  process.off('SIGINT', stop)
+  process.off('SIGTERM', stop)
+  const summary = summarize(session.state, exitCodes, comparison)
+  if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
+  else if (summary.frames > 0) process.stdout.write(`${summaryLines(summary).join('\n')}\n`)
+  return failed ? 1 : 0
+}
+
+async function showing(
+  session: Session,
+  screen: LiveScreen | undefined,
+  flags: PlayFlags,
+  stop: () => void,
+): Promise<Awaited<ReturnType<Session['run']>>> {
+  const style = { color: isColorWanted(process.env) }
+  const talk = flags.json ? process.stderr : process.stdout
+  const show = (): void => {
+    if (screen !== undefined) screen.draw(dashboard(session.state, style))
+    else if (session.state.camera !== undefined) talk.write(`${plainLine(session.state)}\n`)
+  }
+  const timer = setInterval(show, screen === undefined ? LINE_MS : SCREEN_MS)
+  const memoryTimer = setInterval(() => {
+    session.readMemory()
+  }, LINE_MS)
+  // A clip on standard input has no keys beside it.
+  using _keys = readKeys(process.stdin, (key) => {
+    if (key === 'q') stop()
+    else if (key === 'k') session.killViewer()
+    else if (key === 's') session.stallViewer()
+  })
+  try {
+    return await session.run()
+  } finally {
+    clearInterval(timer)
+    clearInterval(memoryTimer)
+    if (screen !== undefined && session.state.ready !== undefined) show()
+    screen?.close()
+  }
+}
+
+async function compare(flags: PlayFlags, signal: AbortSignal): Promise<Comparison | undefined> {
+  if (!flags.json && process.stdout.isTTY) process.stdout.write('measuring 3840x2160 …\r')
+  try {
+    return await compareHandoff(signal)
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  } finally {
+    if (!flags.json && process.stdout.isTTY) process.stdout.write('\x1b[2K')
+  }
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { DmaBufError } from '../core/errors.js'
+import { camera, type CameraFlags } from './commands/camera.js'
+import { play, type PlayFlags } from './commands/play.js'
+import { view, type ViewFlags } from './commands/view.js'
+import { InputError } from './media/input-error.js'
+
+const INPUT_HELP =
+  'Y4M or motion JPEG: a file, or - for standard input; a turning globe where absent'
+const EXIT_USAGE = 2
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < 1 || value > 1e9)
+    throw new InvalidArgumentError('It must be a whole number from 1.')
+  return value
+}
+
+function pictureSize(text: string): { columns: number; rows: number } {
+  const [, columns, rows] = /^(\d{1,3})x(\d{1,3})$/.exec(text) ?? []
+  if (columns === undefined) throw new InvalidArgumentError('It must be COLUMNSxROWS.')
+  return { columns: Number(columns), rows: Number(rows) }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function build(done: (code: number) => void): Command {
+  const program = new Command('dmabuf')
+  program
+    .description('Share buffers between processes without copying them.')
+    .version(version())
+    .showHelpAfterError('(dmabuf --help tells more)')
+    .exitOverride()
+  program
+    .command('play')
+    .description('play a clip through three processes that share its frames')
+    .argument('[input]', INPUT_HELP)
+    .option('--fast', 'as fast as the viewers take frames, not at the clip’s rate', false)
+    .option('--loop', 'start again at the end', false)
+    .option('--frames <n>', 'stop after so many frames', wholeNumber)
+    .option('--contact-sheet <file>', 'where the pictures go', 'contact-sheet.png')
+    .option('--json', 'print one JSON object last, and progress on standard error', false)
+    .action(async (input: string | undefined, flags: PlayFlags) => {
+      done(await play(input, flags))
+    })
+  program
+    .command('camera')
+    .description('serve a clip’s frames at a socket')
+    .argument('<socket>', 'path of the socket to make')
+    .argument('[input]', INPUT_HELP)
+    .option('--fast', 'as fast as the viewers take frames, not at the clip’s rate', false)
+    .option('--loop', 'start again at the end', false)
+    .option('--frames <n>', 'stop after so many frames', wholeNumber)
+    .option('--viewers <n>', 'wait for so many viewers first', wholeNumber, 1)
+    .option('--buffers <n>', 'shared buffers', wholeNumber, 5)
+    .action(async (socket: string, input: string | undefined, flags: CameraFlags) => {
+      done(await camera(socket, input, flags))
+    })
+  program
+    .command('view')
+    .description('look at a camera’s frames in place')
+    .argument('<socket>', 'path of the camera’s socket')
+    .option(
+      '--latest',
+      'the newest frame always, others are skipped; without it every frame',
+      false,
+    )
+    .option('--frames <n>', 'stop after so many frames', wholeNumber)
+    .option('--wait', 'wait for the camera, now and whenever it dies', false)
+    .option('--contact-sheet <file>', 'with --latest: write pictures there at the end')
+    .addOption(new Option('--picture <size>').argParser(pictureSize).hideHelp())
+    .action(async (socket: string, flags: ViewFlags) => {
+      done(await view(socket, flags))
+    })
+  return program
+}
+
+/** The one line that a person is shown. */
+function explain(error: unknown): string {
+  if (error instanceof InputError || DmaBufError.is(error)) return error.message
+  if (error instanceof Error && 'code' in error) return error.message
+  if (error instanceof RangeError || error instanceof TypeError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+async function main(): Promise<void> {
+  try {
+    await build((code) => {
+      process.exitCode = code
+    }).parseAsync()
+  } catch (error) {
+    if (error instanceof Error && 'exitCode' in error && 'code' in error) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
+      return
+    }
+    process.stderr.write(`dmabuf: ${explain(error)}\n`)
+    process.exitCode = 1
+  }
+}
+
+// A reader of our output that goes away is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
+void main()

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+
+/** What the frames of a queue cost a process, from /proc/PID/smaps. */
+export interface FrameMemory {
+  readonly inodes: readonly string[]
+  /** Its share of the memory: pages that three processes map count a third in each. */
+  readonly pssBytes: number
+  /** Pages of frames that are this process's own copies: 0, unless somebody copies. */
+  readonly privateDirtyBytes: number
+}
+
+/** Reads what a process has mapped of frames; undefined where it is gone. */
+export function readFrameMemory(pid: number): FrameMemory | undefined {
+  let text: string
+  try {
+    text = readFileSync(`/proc/${pid}/smaps`, 'utf8')
+  } catch {
+    return undefined
+  }
+  return parseFrameMemory(text)
+}
+
+/** As readFrameMemory, of the text of an smaps file. */
+export function parseFrameMemory(smaps: string): FrameMemory {
+  const inodes = new Set<string>()
+  let pssBytes = 0
+  let privateDirtyBytes = 0
+  let isFrame = false
+  for (const line of smaps.split('\n')) {
+    const head = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ (\d+)\s*(.*)$/.exec(line)
+    if (head !== null) {
+      isFrame = head[2]?.startsWith('/memfd:dmabuf:frame') === true
+      if (isFrame) inodes.add(head[1] ?? '')
+    } else if (isFrame) {
+      pssBytes += kilobytes(line, 'Pss:')
+      privateDirtyBytes += kilobytes(line, 'Private_Dirty:')
+    }
+  }
+  return { inodes: [...inodes].sort(), pssBytes, privateDirtyBytes }
+}
+
+function kilobytes(line: string, key: string): number {
+  return line.startsWith(key) ? Number.parseInt(line.slice(key.length), 10) * 1024 : 0
+}

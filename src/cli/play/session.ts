@@ -1,0 +1,221 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type {
+  CameraProgress,
+  CameraReady,
+  Report,
+  ReportedPicture,
+  ViewerProgress,
+} from '../roles/report.js'
+import { Child, type ExitCode } from './child.js'
+import { readFrameMemory, type FrameMemory } from './frame-memory.js'
+
+/** What is played, and how. */
+export interface PlayOptions {
+  readonly input: string
+  readonly fast: boolean
+  readonly loop: boolean
+  readonly frames: number | undefined
+  readonly contactSheet: string
+  /** Size of the viewers' small pictures; none where there is no screen. */
+  readonly picture: { readonly columns: number; readonly rows: number } | undefined
+}
+
+/** The three processes. */
+export type RoleName = 'camera' | 'measure' | 'pictures'
+
+/** Everything the screen and the summary tell. */
+export interface PlayState {
+  readonly ready: CameraReady | undefined
+  readonly camera: CameraProgress | undefined
+  readonly measure: ViewerProgress | undefined
+  readonly pictures: ViewerProgress | undefined
+  /** The newest picture that each viewer drew. */
+  readonly drawn: { readonly measure?: ReportedPicture; readonly pictures?: ReportedPicture }
+  readonly pids: Readonly<Partial<Record<RoleName, number>>>
+  readonly memory: Readonly<Partial<Record<RoleName, FrameMemory>>>
+  /** What happened, newest last: a viewer that was killed, stalled, or continued. */
+  readonly events: readonly string[]
+  readonly startedMs: number
+}
+
+const BUFFERS = 5
+
+/** Three processes that play one clip: a camera and two viewers, and what they report. */
+export class Session implements Disposable {
+  readonly #options: PlayOptions
+  readonly #folder = mkdtempSync(join(tmpdir(), 'dmabuf-'))
+  readonly #children: Partial<Record<RoleName, Child>> = {}
+  readonly #changed: () => void
+  readonly #state: { -readonly [K in keyof PlayState]: PlayState[K] }
+  #events: string[] = []
+  #stalled = false
+  #killedNs = 0
+
+  /** @param changed - called after every report */
+  constructor(options: PlayOptions, changed: () => void) {
+    this.#options = options
+    this.#changed = changed
+    this.#state = {
+      ready: undefined,
+      camera: undefined,
+      measure: undefined,
+      pictures: undefined,
+      drawn: {},
+      pids: {},
+      memory: {},
+      events: [],
+      startedMs: performance.now(),
+    }
+  }
+
+  get state(): PlayState {
+    return this.#state
+  }
+
+  /** Settles when all three are gone. @returns how each ended; a viewer that was never started is missing */
+  async run(): Promise<Partial<Record<RoleName, ExitCode>>> {
+    const camera = this.#start('camera', this.#cameraArgs())
+    const exitCodes: Partial<Record<RoleName, ExitCode>> = { camera: await camera.exited }
+    for (const name of ['measure', 'pictures'] as const) {
+      const viewer = this.#children[name]
+      // A stalled viewer cannot notice that the camera has gone.
+      if (this.#stalled) viewer?.kill('SIGCONT')
+      if (viewer !== undefined) exitCodes[name] = await viewer.exited
+    }
+    return exitCodes
+  }
+
+  /** Ends the clip early, cleanly. */
+  stop(): void {
+    this.#children.camera?.stop()
+    for (const name of ['measure', 'pictures'] as const) {
+      if (this.#state.ready === undefined) this.#children[name]?.stop()
+      else this.#children[name]?.kill('SIGCONT')
+    }
+  }
+
+  /** Kills the measuring viewer; when its buffers are back is an event. */
+  killViewer(): void {
+    const viewer = this.#children.measure
+    if (viewer === undefined || viewer.exitCode !== undefined) return
+    this.#killedNs = Number(process.hrtime.bigint())
+    viewer.kill('SIGKILL')
+  }
+
+  /** Stops the measuring viewer where it is, or lets it go on. */
+  stallViewer(): void {
+    const viewer = this.#children.measure
+    if (viewer === undefined || viewer.exitCode !== undefined) return
+    this.#stalled = !this.#stalled
+    viewer.kill(this.#stalled ? 'SIGSTOP' : 'SIGCONT')
+    const what = this.#stalled ? 'stopped: the FIFO queue waits for it' : 'goes on'
+    this.#tell(`measure (pid ${viewer.pid}) ${what}`)
+  }
+
+  /** Looks at the three processes' memory, now. */
+  readMemory(): void {
+    const memory: Partial<Record<RoleName, FrameMemory>> = {}
+    for (const name of ['camera', 'measure', 'pictures'] as const) {
+      const pid = this.#state.pids[name]
+      const seen = pid === undefined ? undefined : readFrameMemory(pid)
+      if (seen !== undefined && seen.inodes.length > 0) memory[name] = seen
+    }
+    this.#state.memory = { ...this.#state.memory, ...memory }
+  }
+
+  [Symbol.dispose](): void {
+    for (const child of Object.values(this.#children)) child.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  get #socket(): string {
+    return join(this.#folder, 'queue.sock')
+  }
+
+  #cameraArgs(): string[] {
+    const { input, fast, loop, frames } = this.#options
+    return [
+      'camera',
+      this.#socket,
+      input,
+      ...['--buffers', String(BUFFERS), '--viewers', '2'],
+      ...(fast ? ['--fast'] : []),
+      ...(loop ? ['--loop'] : []),
+      ...(frames === undefined ? [] : ['--frames', String(frames)]),
+    ]
+  }
+
+  #startViewers(): void {
+    const { picture, contactSheet } = this.#options
+    const size = picture === undefined ? [] : ['--picture', `${picture.columns}x${picture.rows}`]
+    this.#start('measure', ['view', this.#socket, ...size])
+    this.#start('pictures', [
+      ...['view', this.#socket, '--latest', '--contact-sheet', contactSheet],
+      ...size,
+    ])
+  }
+
+  #start(name: RoleName, args: readonly string[]): Child {
+    const child = new Child(name, args, (report) => {
+      this.#receive(report)
+      this.#changed()
+    })
+    this.#children[name] = child
+    this.#state.pids = { ...this.#state.pids, [name]: child.pid }
+    // A viewer that fails before it joins would leave the camera waiting for it.
+    if (name !== 'camera')
+      void child.exited.then((code) => {
+        if (code !== 0 && this.#state[name] === undefined) this.#children.camera?.stop()
+      })
+    return child
+  }
+
+  #receive(report: Report): void {
+    switch (report.kind) {
+      case 'camera-ready':
+        this.#state.ready = report
+        this.#startViewers()
+        break
+      case 'camera':
+        this.#state.camera = report
+        if (report.done) this.#finish()
+        break
+      case 'left':
+        this.#viewerLeft(report.pid, report.heldAtEnd, report.atNs)
+        break
+      case 'viewer':
+        this.#receiveViewer(report.mode === 'fifo' ? 'measure' : 'pictures', report)
+        break
+    }
+  }
+
+  #receiveViewer(name: 'measure' | 'pictures', report: ViewerProgress): void {
+    this.#state[name] = report
+    if (report.picture !== undefined)
+      this.#state.drawn = { ...this.#state.drawn, [name]: report.picture }
+  }
+
+  // All three are alive and have all buffers mapped: the time to see what that costs.
+  #finish(): void {
+    this.readMemory()
+    this.#children.camera?.tell('finish')
+  }
+
+  #viewerLeft(pid: number, held: number, atNs: number): void {
+    if (this.#state.camera?.done === true) return
+    const name = pid === this.#state.pids.measure ? 'measure' : 'pictures'
+    const after =
+      this.#killedNs > 0 && name === 'measure'
+        ? `killed; its ${held} buffers were back after ${((atNs - this.#killedNs) / 1e6).toFixed(1)} ms`
+        : `left; its ${held} buffers are back`
+    this.#tell(`${name} (pid ${pid}) ${after}`)
+  }
+
+  #tell(event: string): void {
+    this.#events = [...this.#events.slice(-2), event]
+    this.#state.events = this.#events
+    this.#changed()
+  }
+}
