@@ -193,3 +193,9 @@ test('motion reads each frame by its own planes', () => {
   packed.bytes.set([10, 20, 30, 40, 50, 60, 70, 80])
   assert.equal(motion(packed, paddedFrame(), size), 0)
 })
+
+test('motion refuses a frame without luma, on either side', () => {
+  const bare = { ...paddedFrame(), planes: [] }
+  assert.throws(() => motion(bare, paddedFrame(), PADDED), RangeError)
+  assert.throws(() => motion(paddedFrame(), bare, PADDED), RangeError)
+})
