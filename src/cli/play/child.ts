@@ -16,10 +16,11 @@ export class Child {
   #exitCode: ExitCode | undefined
   readonly #process: ChildProcess
 
-  /** @param args - of the dmabuf command; standard input is shared with a camera that reads it */
+  /** @param args - of the dmabuf command; standard input is shared with one whose input is `-` */
   constructor(name: string, args: readonly string[], onReport: (report: Report) => void) {
     this.name = name
-    this.#process = fork(MAIN, args, { stdio: ['inherit', 'ignore', 'inherit', 'ipc'] })
+    const shareInput = args.includes('-')
+    this.#process = fork(MAIN, args, { stdio: [shareInput ? 'inherit' : 'ignore', 'ignore', 'inherit', 'ipc'] })
     this.pid = this.#process.pid ?? -1
     this.#process.on('message', (message) => {
       onReport(message as Report)

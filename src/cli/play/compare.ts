@@ -73,7 +73,7 @@ function answers(peer: ReturnType<typeof fork>): () => Promise<PeerAnswer> {
         wake = resolve
       })
     }
-    return arrived.shift() as PeerAnswer
+    return arrived.shift()!
   }
 }
 

@@ -28,10 +28,10 @@ export function dashboard(state: PlayState, style: Style): string[] {
     '',
     ...ROLES.map((name) => roleLine(state, name, dim)),
     '',
-    ...sharedLines(state).map((line) => line),
+    ...sharedLines(state),
     '',
     ...state.events.slice(-2).map((event) => `* ${event}`),
-    stallLine(state) ?? '',
+    ...[stallLine(state) ?? []].flat(),
     dim('k kill a viewer    s stop it, or let it go on    q quit'),
   ]
 }
@@ -54,8 +54,8 @@ export function plainLine(state: PlayState): string {
 /** Bytes that were copied after the camera's write: by our code, or by the kernel into private pages. */
 export function bytesCopied({ camera, measure, pictures, memory }: PlayState): number {
   const counted = [camera, measure, pictures].map((report) => report?.bytesCopied ?? 0)
-  const dirty = [memory.measure, memory.pictures].map((seen) => seen?.privateDirtyBytes ?? 0)
-  return [...counted, ...dirty].reduce((sum, bytes) => sum + bytes, 0)
+  const pages = [memory.measure, memory.pictures].map((seen) => seen?.copiedBytes ?? 0)
+  return [...counted, ...pages].reduce((sum, bytes) => sum + bytes, 0)
 }
 
 /** Microseconds for people. */
@@ -97,6 +97,8 @@ function roleLine(state: PlayState, name: RoleName, dim: (text: string) => strin
     return `${head}${camera?.queued ?? 0} frames, ${rate} a second, ${pool}`
   }
   const viewer = state[name]
+  const exit = state.exits[name]
+  if (exit !== undefined && exit !== 0) return `${head}ended: ${exit}`
   if (viewer === undefined) return `${head}${dim('starting')}`
   return `${head}${viewer.received} frames${measuredText(viewer)}`
 }

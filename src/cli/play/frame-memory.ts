@@ -5,8 +5,8 @@ export interface FrameMemory {
   readonly inodes: readonly string[]
   /** Its share of the memory: pages that three processes map count a third in each. */
   readonly pssBytes: number
-  /** Pages of frames that are this process's own copies: 0, unless somebody copies. */
-  readonly privateDirtyBytes: number
+  /** Pages of frames that are this process's own copies: 0, unless something made the kernel copy. */
+  readonly copiedBytes: number
 }
 
 /** Reads what a process has mapped of frames; undefined where it is gone. */
@@ -24,7 +24,7 @@ export function readFrameMemory(pid: number): FrameMemory | undefined {
 export function parseFrameMemory(smaps: string): FrameMemory {
   const inodes = new Set<string>()
   let pssBytes = 0
-  let privateDirtyBytes = 0
+  let copiedBytes = 0
   let isFrame = false
   for (const line of smaps.split('\n')) {
     const head = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ (\d+)\s*(.*)$/.exec(line)
@@ -33,10 +33,11 @@ export function parseFrameMemory(smaps: string): FrameMemory {
       if (isFrame) inodes.add(head[1] ?? '')
     } else if (isFrame) {
       pssBytes += kilobytes(line, 'Pss:')
-      privateDirtyBytes += kilobytes(line, 'Private_Dirty:')
+      // Not Private_Dirty: that also counts shared pages once nobody else has them mapped.
+      copiedBytes += kilobytes(line, 'Anonymous:')
     }
   }
-  return { inodes: [...inodes].sort(), pssBytes, privateDirtyBytes }
+  return { inodes: [...inodes].sort(), pssBytes, copiedBytes }
 }
 
 function kilobytes(line: string, key: string): number {

@@ -35,6 +35,8 @@ export interface PlayState {
   readonly drawn: { readonly measure?: ReportedPicture; readonly pictures?: ReportedPicture }
   readonly pids: Readonly<Partial<Record<RoleName, number>>>
   readonly memory: Readonly<Partial<Record<RoleName, FrameMemory>>>
+  /** How those that are gone ended. */
+  readonly exits: Readonly<Partial<Record<RoleName, ExitCode>>>
   /** What happened, newest last: a viewer that was killed, stalled, or continued. */
   readonly events: readonly string[]
   readonly startedMs: number
@@ -65,6 +67,7 @@ export class Session implements Disposable {
       drawn: {},
       pids: {},
       memory: {},
+      exits: {},
       events: [],
       startedMs: performance.now(),
     }
@@ -77,14 +80,14 @@ export class Session implements Disposable {
   /** Settles when all three are gone. @returns how each ended; a viewer that was never started is missing */
   async run(): Promise<Partial<Record<RoleName, ExitCode>>> {
     const camera = this.#start('camera', this.#cameraArgs())
-    const exitCodes: Partial<Record<RoleName, ExitCode>> = { camera: await camera.exited }
+    await camera.exited
     for (const name of ['measure', 'pictures'] as const) {
       const viewer = this.#children[name]
       // A stalled viewer cannot notice that the camera has gone.
       if (this.#stalled) viewer?.kill('SIGCONT')
-      if (viewer !== undefined) exitCodes[name] = await viewer.exited
+      await viewer?.exited
     }
-    return exitCodes
+    return this.#state.exits
   }
 
   /** Ends the clip early, cleanly. */
@@ -164,11 +167,13 @@ export class Session implements Disposable {
     })
     this.#children[name] = child
     this.#state.pids = { ...this.#state.pids, [name]: child.pid }
-    // A viewer that fails before it joins would leave the camera waiting for it.
-    if (name !== 'camera')
-      void child.exited.then((code) => {
-        if (code !== 0 && this.#state[name] === undefined) this.#children.camera?.stop()
-      })
+    void child.exited.then((code) => {
+      this.#state.exits = { ...this.#state.exits, [name]: code }
+      // A viewer that fails before it joins would leave the camera waiting for it.
+      if (name !== 'camera' && code !== 0 && this.#state[name] === undefined)
+        this.#children.camera?.stop()
+      this.#changed()
+    })
     return child
   }
 
@@ -206,10 +211,11 @@ export class Session implements Disposable {
   #viewerLeft(pid: number, held: number, atNs: number): void {
     if (this.#state.camera?.done === true) return
     const name = pid === this.#state.pids.measure ? 'measure' : 'pictures'
+    const count = held === 1 ? '1 buffer was' : `${held} buffers were`
     const after =
       this.#killedNs > 0 && name === 'measure'
-        ? `killed; its ${held} buffers were back after ${((atNs - this.#killedNs) / 1e6).toFixed(1)} ms`
-        : `left; its ${held} buffers are back`
+        ? `killed; its ${count} back ${((atNs - this.#killedNs) / 1e6).toFixed(1)} ms later`
+        : `left; its ${count} back`
     this.#tell(`${name} (pid ${pid}) ${after}`)
   }
 
