@@ -1,0 +1,347 @@
+// Goal: a handle behaves as a descriptor does; memory goes back once, when nothing refers to it.
+// Method: a fake exporter notes what it is asked; the garbage collector is called by hand.
+import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
+import { test } from 'node:test'
+import type { Access } from '#src/core/buffer/access.js'
+import { bufferObject, exportBuffer, type DmaBuf } from '#src/core/buffer/buffer.js'
+import type { ExporterOps } from '#src/core/buffer/exporter.js'
+import { onWarning, type Warning } from '#src/core/warn.js'
+import { deferred } from '../../helpers/deferred.js'
+import { FakeExporter, fakeBuffer } from '../../helpers/fake-exporter.js'
+
+const ACCESSES: readonly Access[] = ['read', 'write', 'readwrite']
+const closed = { name: 'DmaBufError', code: 'EBADF', errno: -9, rule: 'BUF-17' }
+
+function exportOf(lengthBytes: number, more: { inode?: bigint; name?: string } = {}): DmaBuf {
+  const ops = new FakeExporter(16)
+  return exportBuffer({ exporterName: 'fake', lengthBytes, ops, ...more })
+}
+
+test('exportBuffer makes one open handle with what the exporter said [BUF-1]', () => {
+  using buffer = exportOf(16, { name: 'frame-0' })
+  assert.equal(buffer.exporterName, 'fake')
+  assert.equal(buffer.lengthBytes, 16)
+  assert.equal(buffer.name, 'frame-0')
+  assert.equal(buffer.closed, false)
+})
+
+test('exportBuffer leaves the name undefined where none is given [BUF-10]', () => {
+  using buffer = exportOf(16)
+  assert.equal(buffer.name, undefined)
+})
+
+test('exportBuffer refuses an exporter without openView or release with EINVAL [BUF-2]', () => {
+  const whole = new FakeExporter(16)
+  const lacking = [
+    undefined,
+    {},
+    { openView: () => whole.openView('read', 'loan', 1) },
+    { release: () => {} },
+    { openView: 1, release: () => {} },
+  ]
+  for (const ops of lacking as ExporterOps[])
+    assert.throws(() => exportBuffer({ exporterName: 'fake', lengthBytes: 1, ops }), {
+      code: 'EINVAL',
+      operation: 'exportBuffer',
+      rule: 'BUF-2',
+    })
+  exportBuffer({ exporterName: 'fake', lengthBytes: 1, ops: whole }).close()
+})
+
+test('exportBuffer takes every whole length from 0, page or not [BUF-7]', () => {
+  for (const lengthBytes of [0, 1, 4095, 4096, Number.MAX_SAFE_INTEGER]) {
+    using buffer = exportOf(lengthBytes)
+    assert.equal(buffer.lengthBytes, lengthBytes)
+  }
+  for (const lengthBytes of [-1, 0.5, NaN, Infinity, 2 ** 53])
+    assert.throws(() => exportOf(lengthBytes), RangeError)
+})
+
+test('DmaBuf.inode rises from buffer to buffer and is never used again [BUF-12]', () => {
+  const inodes = [0, 1, 2].map(() => {
+    using buffer = exportOf(1)
+    return buffer.inode
+  })
+  assert.equal(inodes[1], inodes[0]! + 1n)
+  assert.equal(inodes[2], inodes[0]! + 2n)
+})
+
+test("DmaBuf.inode is the memory's own where it has one [BUF-12]", () => {
+  using buffer = exportOf(1, { inode: 2n ** 63n })
+  assert.equal(buffer.inode, 2n ** 63n)
+})
+
+test('DmaBuf.dup gives another handle on the same buffer [BUF-18]', () => {
+  using first = exportOf(16)
+  using second = first.dup()
+  assert.notEqual(second, first)
+  assert.equal(second.inode, first.inode)
+  assert.equal(bufferObject(second, 'test'), bufferObject(first, 'test'))
+})
+
+test('DmaBuf.setName renames the buffer for all its handles [BUF-10, BUF-53]', () => {
+  using first = exportOf(16, { name: 'before' })
+  using second = first.dup()
+  using access = second.tryBeginCpuAccess('read')
+  assert.ok(access)
+  second.setName('after')
+  assert.equal(first.name, 'after')
+})
+
+test('DmaBuf.setName takes 0 to 31 bytes of UTF-8 without NUL [BUF-52, BUF-53]', () => {
+  using buffer = exportOf(16)
+  const right = ['', 'x', 'x'.repeat(31), 'é'.repeat(15), '€'.repeat(10), '🙂'.repeat(7) + 'abc']
+  for (const name of right) {
+    buffer.setName(name)
+    assert.equal(buffer.name, name)
+  }
+  const wrong = ['x'.repeat(32), 'é'.repeat(16), '€'.repeat(11), '🙂'.repeat(8), 'a\0']
+  for (const name of wrong) {
+    assert.throws(() => buffer.setName(name), { code: 'EINVAL', operation: 'setName' }, name)
+    assert.throws(() => exportOf(1, { name }), { code: 'EINVAL', operation: 'exportBuffer' }, name)
+  }
+  assert.equal(buffer.name, right.at(-1), 'A refused name changes nothing')
+  assert.throws(() => buffer.setName(5 as unknown as string), TypeError)
+})
+
+test('DmaBuf.close gives the memory back with the last handle, once [BUF-19, BUF-23]', () => {
+  const { buffer, exporter } = fakeBuffer()
+  const second = buffer.dup()
+  buffer.close()
+  buffer.close()
+  assert.equal(buffer.closed, true)
+  assert.deepEqual(exporter.calls, [])
+  second[Symbol.dispose]()
+  second.close()
+  assert.deepEqual(exporter.calls, ['release'])
+})
+
+test('A dup outlives the handle it was made of [BUF-18, BUF-20]', () => {
+  const { buffer, exporter } = fakeBuffer()
+  using second = buffer.dup()
+  buffer.close()
+  using access = second.tryBeginCpuAccess('write')
+  assert.equal(access?.bytes.length, 16)
+  assert.equal(exporter.released, false)
+})
+
+test('An open access keeps the memory past close() of the last handle [BUF-20]', () => {
+  const { buffer, exporter } = fakeBuffer()
+  const access = buffer.tryBeginCpuAccess('write')
+  buffer.close()
+  access!.bytes.fill(7)
+  assert.equal(exporter.released, false)
+  access!.end()
+  assert.equal(exporter.released, true)
+  assert.ok(exporter.memory.every((byte) => byte === 7))
+})
+
+test('Every method of a closed handle fails with EBADF, the facts stay readable [BUF-17]', async () => {
+  const buffer = exportOf(16, { name: 'gone', inode: 77n })
+  buffer.close()
+  assert.throws(() => buffer.dup(), { ...closed, operation: 'dup' })
+  assert.throws(() => buffer.setName('x'), { ...closed, operation: 'setName' })
+  assert.throws(() => buffer.tryBeginCpuAccess('read'), closed)
+  assert.throws(() => bufferObject(buffer, 'share'), { ...closed, operation: 'share' })
+  await assert.rejects(buffer.beginCpuAccess('read'), closed)
+  await assert.rejects(
+    buffer.lend('read', async () => assert.fail('Lent after close()')),
+    closed,
+  )
+  assert.deepEqual(
+    [buffer.name, buffer.inode, buffer.lengthBytes, buffer.exporterName, buffer.closed],
+    ['gone', 77n, 16, 'fake', true],
+  )
+})
+
+test('Every kind of access may begin, no other word', async () => {
+  using buffer = exportOf(16)
+  for (const access of ACCESSES) {
+    using tried = buffer.tryBeginCpuAccess(access)
+    using begun = await buffer.beginCpuAccess(access)
+    assert.equal(tried?.access, access)
+    assert.equal(begun.access, access)
+    assert.equal(await buffer.lend(access, async ({ length }) => length), 16)
+  }
+  for (const wrong of ['', 'rw', 'Read', undefined] as unknown as Access[]) {
+    assert.throws(() => buffer.tryBeginCpuAccess(wrong), TypeError)
+    await assert.rejects(buffer.beginCpuAccess(wrong), TypeError)
+    await assert.rejects(
+      buffer.lend(wrong, async () => {}),
+      TypeError,
+    )
+  }
+})
+
+test('An access may be of 0 bytes up to the whole buffer', async () => {
+  using buffer = exportOf(16)
+  for (const lengthBytes of [0, 1, 15, 16]) {
+    using access = buffer.tryBeginCpuAccess('read', lengthBytes)
+    assert.equal(access?.bytes.length, lengthBytes)
+    assert.equal(await buffer.lend('read', async ({ length }) => length, lengthBytes), lengthBytes)
+  }
+  for (const lengthBytes of [-1, 17, 1.5, NaN]) {
+    assert.throws(() => buffer.tryBeginCpuAccess('read', lengthBytes), RangeError)
+    await assert.rejects(
+      buffer.lend('read', async () => {}, lengthBytes),
+      RangeError,
+    )
+  }
+})
+
+test('DmaBuf.beginCpuAccess waits for the exporter first [CPU-1, CPU-3]', async () => {
+  const device = deferred()
+  const { buffer, exporter } = fakeBuffer(16, { begin: () => device.promise })
+  const begun = buffer.beginCpuAccess('readwrite')
+  await turn()
+  assert.deepEqual(exporter.calls, ['begin readwrite'])
+  device.resolve()
+  const access = await begun
+  access.bytes.fill(1)
+  access.end()
+  buffer.close()
+  assert.deepEqual(exporter.calls, [
+    'begin readwrite',
+    'open bracket readwrite 16',
+    'close bracket',
+    'end readwrite',
+    'release',
+  ])
+})
+
+test('DmaBuf.beginCpuAccess passes on what the exporter says, and nothing is begun then [CPU-1]', async () => {
+  const failure = new Error('device is gone')
+  const { buffer, exporter } = fakeBuffer(16, { begin: () => Promise.reject(failure) })
+  await assert.rejects(buffer.beginCpuAccess('read'), failure)
+  await assert.rejects(
+    buffer.lend('read', async () => assert.fail('Lent after a failure')),
+    failure,
+  )
+  buffer.close()
+  assert.deepEqual(exporter.calls, ['begin read', 'begin read', 'release'])
+})
+
+test('close() while an access begins leaves the access alive [BUF-20]', async () => {
+  const device = deferred()
+  const { buffer, exporter } = fakeBuffer(16, { begin: () => device.promise })
+  const begun = buffer.beginCpuAccess('read')
+  buffer.close()
+  device.resolve()
+  const access = await begun
+  assert.equal(access.bytes.length, 16)
+  assert.equal(exporter.released, false)
+  access.end()
+  assert.equal(exporter.released, true)
+})
+
+test('DmaBuf.tryBeginCpuAccess leaves it where the exporter must wait', () => {
+  const { buffer, exporter } = fakeBuffer(16, { begin: () => {} })
+  assert.equal(buffer.tryBeginCpuAccess('read'), undefined)
+  buffer.close()
+  assert.deepEqual(exporter.calls, ['release'])
+})
+
+test('DmaBuf.lend keeps the memory until the promise settles, past close() [BUF-20]', async () => {
+  const { buffer, exporter } = fakeBuffer()
+  const work = deferred<string>()
+  let lent: Uint8Array | undefined = undefined
+  const loan = buffer.lend('write', (bytes) => {
+    lent = bytes
+    return work.promise
+  })
+  buffer.close()
+  await turn()
+  assert.deepEqual(exporter.calls, ['open loan write 16'])
+  lent!.fill(9)
+  work.resolve('done')
+  assert.equal(await loan, 'done')
+  assert.deepEqual(exporter.calls.slice(1), ['close loan', 'end write', 'release'])
+  assert.equal(exporter.memory[15], 9)
+})
+
+test('DmaBuf.lend ends the access when the work fails, at once or later', async () => {
+  for (const fail of [
+    (): Promise<void> => {
+      throw new Error('broken')
+    },
+    (): Promise<void> => Promise.reject(new Error('broken')),
+  ]) {
+    const { buffer, exporter } = fakeBuffer(16, { begin: () => {} })
+    await assert.rejects(buffer.lend('read', fail), { message: 'broken' })
+    buffer.close()
+    assert.deepEqual(exporter.calls, [
+      'begin read',
+      'open loan read 16',
+      'close loan',
+      'end read',
+      'release',
+    ])
+  }
+})
+
+test('DmaBuf.lend ends what the exporter began though no view could be made [CPU-6]', async () => {
+  const open = (): never => {
+    throw new Error('no view')
+  }
+  const { buffer, exporter } = fakeBuffer(16, { begin: () => {}, open })
+  await assert.rejects(
+    buffer.lend('read', async () => {}),
+    { message: 'no view' },
+  )
+  buffer.close()
+  assert.deepEqual(exporter.calls, ['begin read', 'open loan read 16', 'end read', 'release'])
+})
+
+test('Loans and brackets of one buffer may overlap, the last one gives it back [BUF-20]', async () => {
+  const { buffer, exporter } = fakeBuffer()
+  const work = [deferred(), deferred()]
+  const loans = work.map(({ promise }) => buffer.lend('read', () => promise))
+  const access = buffer.tryBeginCpuAccess('read')
+  buffer.close()
+  work[0]!.resolve()
+  await loans[0]
+  access!.end()
+  assert.equal(exporter.released, false)
+  work[1]!.resolve()
+  await loans[1]
+  assert.equal(exporter.released, true)
+})
+
+async function collectGarbage(): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    gc!()
+    await turn()
+    await turn()
+  }
+}
+
+function forgetBuffer(): FakeExporter {
+  const exporter = new FakeExporter(16)
+  exportBuffer({ exporterName: 'fake', lengthBytes: 16, ops: exporter, name: 'forgotten' })
+  return exporter
+}
+
+test('A handle collected while open is reported with the stack that made it, never closed', async () => {
+  const warnings: Warning[] = []
+  using _hook = onWarning((warning) => warnings.push(warning))
+  const exporter = forgetBuffer()
+  await collectGarbage()
+  const [warning, ...others] = warnings.filter(({ message }) => message.includes('forgotten'))
+  assert.equal(others.length, 0)
+  assert.equal(warning?.rule, 'DMABUF_LEAK')
+  assert.match(warning.message, /^DmaBuf forgotten of fake was garbage collected without close\(\)/)
+  assert.match(warning.stack ?? '', /forgetBuffer/)
+  assert.deepEqual(exporter.calls, [], 'A garbage collector releases nothing')
+})
+
+test('A handle closed in time is not reported', async () => {
+  const warnings: Warning[] = []
+  using _hook = onWarning((warning) => warnings.push(warning))
+  exportOf(16, { name: 'tidy' }).close()
+  await collectGarbage()
+  assert.deepEqual(
+    warnings.filter(({ message }) => message.includes('tidy')),
+    [],
+  )
+})

@@ -1,0 +1,290 @@
+// Goal: a fence signals once, tells everybody once, and lies to nobody in between.
+// Method: fences by hand over ops that note their calls; time is a manual clock.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DmaBufError } from '#src/core/errors.js'
+import { allocateContext, Fence, signalFence, type FenceOps } from '#src/core/fence/fence.js'
+import { useManualClock } from '../../helpers/manual-clock.js'
+
+const NAMES = { driverName: 'test', timelineName: 'ring' }
+const failure = new DmaBufError('EIO', 'render', 'Shader hangs')
+
+function fenceWith(ops: Partial<FenceOps> = {}): Fence {
+  return new Fence({ ...NAMES, ...ops }, 1, 7)
+}
+
+test('Fence says whose it is and where on its timeline [FENCE-1, FENCE-3]', () => {
+  const fence = fenceWith()
+  assert.deepEqual(
+    [fence.driverName, fence.timelineName, fence.context, fence.seqno],
+    ['test', 'ring', 1, 7],
+  )
+})
+
+test('allocateContext gives the first of consecutive numbers, from 1, never twice [FENCE-5]', () => {
+  const first = allocateContext()
+  assert.ok(first >= 1)
+  assert.equal(allocateContext(3), first + 1)
+  assert.equal(allocateContext(), first + 4)
+})
+
+test('A fresh fence is pending, without error or timestamp [FENCE-4, FENCE-16]', () => {
+  const fence = fenceWith()
+  assert.equal(fence.status, 'pending')
+  assert.equal(fence.isSignaled(), false)
+  assert.equal(fence.error, undefined)
+  assert.equal(fence.timestampNs, undefined)
+})
+
+test('signalFence signals once: true, then false and no change [FENCE-4, FENCE-10]', () => {
+  using time = useManualClock()
+  const fence = fenceWith()
+  assert.equal(signalFence(fence), true)
+  const { timestampNs } = fence
+  time.clock.advance(1)
+  assert.equal(signalFence(fence, failure), false)
+  assert.equal(fence.status, 'signaled')
+  assert.equal(fence.error, undefined)
+  assert.equal(fence.timestampNs, timestampNs)
+})
+
+test('signalFence stores the time before callbacks run [FENCE-11]', () => {
+  using time = useManualClock()
+  const fence = fenceWith()
+  let seen: number | undefined = undefined
+  fence.addCallback(({ timestampNs }) => (seen = timestampNs))
+  time.clock.advance(3)
+  signalFence(fence)
+  assert.equal(seen, 5_003_000_000)
+})
+
+test('An error is invisible until the fence signals, then for good [FENCE-15, FENCE-16]', () => {
+  const fence = fenceWith()
+  assert.equal(fence.error, undefined)
+  signalFence(fence, failure)
+  assert.equal(fence.error, failure)
+  assert.equal(fence.status, 'error')
+  assert.equal(fence.isSignaled(), true)
+})
+
+test('Callbacks run once, in the order they were added, with their fence, inside the signal [FENCE-11, FENCE-12]', () => {
+  const fence = fenceWith()
+  const seen: [string, Fence][] = []
+  for (const name of ['a', 'b', 'c'])
+    assert.equal(
+      fence.addCallback((which) => seen.push([name, which])),
+      true,
+    )
+  signalFence(fence)
+  signalFence(fence)
+  assert.deepEqual(seen, [
+    ['a', fence],
+    ['b', fence],
+    ['c', fence],
+  ])
+})
+
+test('A callback added twice runs twice, and is taken back once a time [FENCE-20]', () => {
+  const fence = fenceWith()
+  let calls = 0
+  const callback = (): number => calls++
+  fence.addCallback(callback)
+  fence.addCallback(callback)
+  fence.addCallback(callback)
+  assert.equal(fence.removeCallback(callback), true)
+  signalFence(fence)
+  assert.equal(calls, 2)
+})
+
+test('Every callback runs whatever the others throw; the first error comes out of the signal [FENCE-11]', () => {
+  const fence = fenceWith()
+  const seen: string[] = []
+  const callbacks = ['a', 'b', 'c'].map((name) => (): void => {
+    seen.push(name)
+    if (name !== 'b') throw new Error(`broken ${name}`)
+  })
+  callbacks.forEach((callback) => fence.addCallback(callback))
+  assert.throws(() => signalFence(fence), { message: 'broken a' })
+  assert.deepEqual(seen, ['a', 'b', 'c'])
+  assert.equal(fence.status, 'signaled')
+  assert.equal(signalFence(fence), false)
+})
+
+test('A callback sees its fence signalled, and may not join it any more [FENCE-11, FENCE-18]', () => {
+  const fence = fenceWith()
+  let result: unknown = undefined
+  fence.addCallback((which) => {
+    result = [
+      which.isSignaled(),
+      which.addCallback(() => assert.fail('Called')),
+      signalFence(which),
+    ]
+  })
+  signalFence(fence)
+  assert.deepEqual(result, [true, false, false])
+})
+
+test('A callback cannot take back one behind it: the list is detached by then [FENCE-11]', () => {
+  const fence = fenceWith()
+  const seen: string[] = []
+  const second = (): void => void seen.push('second')
+  fence.addCallback(() => seen.push(`removed ${fence.removeCallback(second)}`))
+  fence.addCallback(second)
+  signalFence(fence)
+  assert.deepEqual(seen, ['removed false', 'second'])
+})
+
+test('Fence.addCallback on a signalled fence returns false and does not call [FENCE-18]', () => {
+  const fence = fenceWith()
+  signalFence(fence)
+  assert.equal(
+    fence.addCallback(() => assert.fail('Called')),
+    false,
+  )
+})
+
+test('Fence.addCallback refuses what is no function [FENCE-18]', () => {
+  const fence = fenceWith()
+  for (const wrong of [undefined, null, {}, 'f'])
+    assert.throws(() => fence.addCallback(wrong as () => void), TypeError)
+  signalFence(fence)
+})
+
+test('Fence.removeCallback takes back what has not run, nothing else [FENCE-20]', () => {
+  const fence = fenceWith()
+  const callback = (): void => assert.fail('Called')
+  assert.equal(fence.removeCallback(callback), false)
+  fence.addCallback(callback)
+  assert.equal(
+    fence.removeCallback(() => {}),
+    false,
+  )
+  assert.equal(fence.removeCallback(callback), true)
+  assert.equal(fence.removeCallback(callback), false)
+  signalFence(fence)
+  assert.equal(fence.removeCallback(callback), false)
+})
+
+test('enableSignaling is asked once, by whoever first wants to be told [FENCE-22]', async () => {
+  const asked: Fence[] = []
+  const fence = fenceWith({ enableSignaling: (which) => asked.push(which) > 0 })
+  assert.equal(fence.isSignaled(), false)
+  assert.equal(fence.status, 'pending')
+  assert.equal(asked.length, 0, 'Looking enables nothing [FENCE-13]')
+  fence.addCallback(() => {})
+  fence.addCallback(() => {})
+  const waiting = fence.wait()
+  assert.deepEqual(asked, [fence])
+  signalFence(fence)
+  await waiting
+})
+
+test('enableSignaling that says no signals the fence at once [FENCE-22]', async () => {
+  const fence = fenceWith({ enableSignaling: () => false })
+  assert.equal(
+    fence.addCallback(() => assert.fail('Called')),
+    false,
+  )
+  assert.equal(fence.status, 'signaled')
+  await fenceWith({ enableSignaling: () => false }).wait()
+})
+
+test('enableSignaling may signal the fence itself, with an error [FENCE-22]', async () => {
+  for (const answer of [false, true]) {
+    const enableSignaling = (which: Fence): boolean => {
+      signalFence(which, failure)
+      return answer
+    }
+    const fence = fenceWith({ enableSignaling })
+    assert.equal(
+      fence.addCallback(() => assert.fail('Called')),
+      false,
+    )
+    assert.equal(fence.error, failure)
+    await assert.rejects(fenceWith({ enableSignaling }).wait(), failure)
+  }
+})
+
+test('Fence.isSignaled asks the creator, and tells everybody when it is done [FENCE-13, FENCE-14]', () => {
+  let isDone = false
+  let asked = 0
+  let calls = 0
+  const isSignaled = (): boolean => (asked++, isDone)
+  const fence = fenceWith({ isSignaled })
+  fence.addCallback(() => calls++)
+  assert.equal(fence.isSignaled(), false)
+  isDone = true
+  assert.equal(calls, 0)
+  assert.equal(fence.isSignaled(), true)
+  assert.equal(calls, 1)
+  const askedUntilDone = asked
+  assert.equal(fence.isSignaled(), true)
+  assert.equal(asked, askedUntilDone)
+})
+
+test('A creator may signal with an error while it looks [FENCE-14]', () => {
+  const isSignaled = (which: Fence): boolean => signalFence(which, failure)
+  assert.equal(fenceWith({ isSignaled }).status, 'error')
+  const silent = fenceWith({ isSignaled: (which) => (signalFence(which, failure), false) })
+  assert.equal(silent.status, 'error')
+})
+
+test('Fence.wait resolves with the signal and rejects with its error [FENCE-25]', async () => {
+  const [good, bad] = [fenceWith(), fenceWith()]
+  const waits = [good.wait(), good.wait(), bad.wait()]
+  signalFence(good)
+  signalFence(bad, failure)
+  assert.deepEqual(await Promise.all(waits.slice(0, 2)), [undefined, undefined])
+  await assert.rejects(waits[2]!, failure)
+  await good.wait()
+  await assert.rejects(bad.wait(), failure)
+})
+
+test('Fence.wait with a timeout of 0 looks once: done is done [FENCE-26]', async () => {
+  using time = useManualClock()
+  const done = fenceWith()
+  signalFence(done)
+  await done.wait({ timeoutMs: 0 })
+  await fenceWith({ isSignaled: () => true }).wait({ timeoutMs: 0 })
+  const pending = fenceWith().wait({ timeoutMs: 0 })
+  time.clock.advance(0)
+  await assert.rejects(pending, { code: 'ETIMEDOUT' })
+})
+
+test('Fence.wait times out with the name of what it waited for, and can be waited for again [FENCE-25]', async () => {
+  using time = useManualClock()
+  const fence = fenceWith()
+  const waiting = fence.wait({ timeoutMs: 20 })
+  time.clock.advance(20)
+  await assert.rejects(waiting, {
+    code: 'ETIMEDOUT',
+    message: 'ETIMEDOUT: fence wait timed out after 20 ms: waiting for test ring seqno 7',
+  })
+  const again = fence.wait()
+  signalFence(fence)
+  await again
+})
+
+test('Fence.wait refuses a timeout that is no time [FENCE-25]', async () => {
+  for (const timeoutMs of [-1, NaN])
+    await assert.rejects(fenceWith().wait({ timeoutMs }), RangeError)
+})
+
+test('Fence.wait gives up when its signal is aborted, before or during', async () => {
+  const reason = new Error('stop')
+  const controller = new AbortController()
+  const fence = fenceWith()
+  const waiting = fence.wait({ signal: controller.signal })
+  controller.abort(reason)
+  signalFence(fence)
+  await assert.rejects(waiting, reason)
+  await assert.rejects(fenceWith().wait({ signal: controller.signal }), reason)
+})
+
+test('A fence is never thenable: an async function can return one', async () => {
+  const fence = fenceWith()
+  assert.equal('then' in fence, false)
+  const returned = await (async () => fence)()
+  assert.equal(returned, fence)
+  assert.equal(fence.status, 'pending')
+})
