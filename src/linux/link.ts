@@ -144,7 +144,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     this.#listener = { type, callback }
   }
 
-  /** Calls back once when the peer's end is known, soon even if it is already. Not after close(). */
+  /** Calls back once when the link has ended, soon even if it has already: by the peer, or closed here (clean). */
   onEnd(callback: (end: LinkEnd) => void): Disposable {
     this.#endListeners.add(callback)
     const end = this.#end
@@ -174,8 +174,8 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   async closeWith(error: DmaBufError | undefined): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#endListeners.clear()
     const rejection = new DmaBufError('EBADF', 'receive', 'The link was closed')
+    this.#tellEnd(this.#end ?? { clean: true, error: rejection })
     for (const { waiter } of this.#readers.splice(0)) waiter.reject(rejection)
     this.#dropUnread()
     if (this.#end === undefined) await this.#sendGoodbye(error)
@@ -264,6 +264,10 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     this.#end = end
     this.#socket.keepAlive(false)
     for (const { waiter } of this.#readers.splice(0)) settleEnd(waiter, end)
+    this.#tellEnd(end)
+  }
+
+  #tellEnd(end: LinkEnd): void {
     const listeners = [...this.#endListeners]
     this.#endListeners.clear()
     for (const listener of listeners) listener(end)
