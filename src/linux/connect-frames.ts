@@ -1,7 +1,7 @@
 import { MAX_BUFFERS } from '../interprocess/queue-page.js'
 import { FrameStream } from './frame-stream.js'
 import { connectLink, type ConnectOptions } from './link-connect.js'
-import type { Link } from './link.js'
+import { Link } from './link.js'
 import { QueueConnection, type ConsumerOptions } from './queue-connection.js'
 
 /**
@@ -17,14 +17,18 @@ export async function connectFrames(
   at: string | Link,
   options: ConnectOptions & ConsumerOptions = {},
 ): Promise<FrameStream> {
-  const { mode = 'fifo', maxHeld = 1, waitForServer = false } = options
+  const { mode = 'fifo', maxHeld = 1, access = 'read', waitForServer = false } = options
+  if (typeof at !== 'string' && !(at instanceof Link))
+    throw new TypeError(`Connect to a path or a link: ${String(at)}`)
   if (mode !== 'fifo' && mode !== 'latest')
     throw new TypeError(`mode must be 'fifo' or 'latest': ${String(mode)}`)
+  if (access !== 'read' && access !== 'readwrite')
+    throw new TypeError(`access must be 'read' or 'readwrite': ${String(access)}`)
   if (!Number.isInteger(maxHeld) || maxHeld < 1 || maxHeld > MAX_BUFFERS - 2)
     throw new RangeError(`maxHeld must be 1 to ${MAX_BUFFERS - 2}: ${maxHeld}`)
   const connect = async (rung: () => void, once: ConnectOptions): Promise<QueueConnection> => {
     const link = typeof at === 'string' ? await connectLink(at, once) : at
-    return QueueConnection.join(link, { ...once, ...options, mode, maxHeld }, rung)
+    return QueueConnection.join(link, { ...once, mode, maxHeld, access }, rung)
   }
   const stream = new FrameStream({
     mode,

@@ -34,13 +34,14 @@ export async function serveFrames(
   at: string | Link,
   options: QueueOptions & PeerPolicy,
 ): Promise<FrameQueue> {
+  if (typeof at !== 'string' && !(at instanceof Link))
+    throw new TypeError(`Serve at a path or over a link: ${String(at)}`)
   const { format, lengthBytes } = shapeOf(options)
   const { buffers: bufferCount = 4, maxConsumers = MAX_CONSUMERS } = options
   if (!Number.isInteger(bufferCount) || bufferCount < 2 || bufferCount > MAX_BUFFERS)
     throw new RangeError(`buffers must be 2 to ${MAX_BUFFERS}: ${bufferCount}`)
   const slowConsumer = options.slowConsumer ?? { afterMs: 1000, then: 'wait' }
-  if (!(slowConsumer.afterMs > 0))
-    throw new RangeError(`slowConsumer.afterMs must be above 0: ${slowConsumer.afterMs}`)
+  checkLimits(slowConsumer, maxConsumers)
   // The path first: it costs nothing, and most mistakes are there.
   let queue: FrameQueue | undefined
   const server =
@@ -66,6 +67,14 @@ export async function serveFrames(
     for (const buffer of buffers) buffer.close()
     throw error
   }
+}
+
+function checkLimits({ afterMs, then }: SlowConsumerPolicy, maxConsumers: number): void {
+  if (!(afterMs > 0)) throw new RangeError(`slowConsumer.afterMs must be above 0: ${afterMs}`)
+  if (then !== 'wait' && then !== 'disconnect')
+    throw new TypeError(`slowConsumer.then must be 'wait' or 'disconnect': ${String(then)}`)
+  if (!Number.isInteger(maxConsumers) || maxConsumers < 1 || maxConsumers > MAX_CONSUMERS)
+    throw new RangeError(`maxConsumers must be 1 to ${MAX_CONSUMERS}: ${maxConsumers}`)
 }
 
 function shapeOf(options: QueueOptions): {
