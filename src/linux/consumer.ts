@@ -38,23 +38,28 @@ export class Consumer implements Disposable {
     joined: { message: Received; join: JoinMessage; producer: QueueProducer; rung: () => void },
   ) {
     const { message, join, producer, rung } = joined
-    const [page, set, ...surplus] = message.fds
+    const [page, set] = message.fds
+    let mapping: Mapping | undefined
+    let bell: Doorbell | undefined
     try {
-      for (const fd of surplus) fd.close()
       if (page === undefined || set === undefined)
         throw new DmaBufError('EPROTO', 'join', 'A viewer must send its page and its doorbell')
       checkReceivedMemory(page, CONSUMER_PAGE_BYTES, 'a consumer page')
-      this.#mapping = new Mapping(page, CONSUMER_PAGE_BYTES, MapMode.readOnly)
-      page.close()
+      mapping = new Mapping(page, CONSUMER_PAGE_BYTES, MapMode.readOnly)
       const first = producer.firstTicket(join.mode)
-      this.view = new ConsumerView(this.#mapping.words(), join.mode, join.maxHeld, first)
+      this.view = new ConsumerView(mapping.words(), join.mode, join.maxHeld, first)
+      bell = new Doorbell()
       this.#listener = new DoorbellListener(set, rung)
     } catch (error) {
-      page?.close()
+      bell?.close()
+      mapping?.close()
       set?.close()
       throw error
+    } finally {
+      for (const fd of message.fds) if (fd !== set) fd.close()
     }
-    this.#bell = new Doorbell()
+    this.#mapping = mapping
+    this.#bell = bell
     this.#link = link
     this.#published = () => producer.published
     this.id = id
