@@ -49,9 +49,7 @@ export class WritableFrame extends HeldFrame {
     if (this.done) throw new DmaBufError('EBADF', 'queue', 'Frame is queued or cancelled already')
     if (this.loans > 0)
       throw new DmaBufError('EBUSY', 'queue', 'Frame is lent: await the loan before queueing it')
-    const { lengthBytes = this.#lengthBytes } = metadata
-    if (!Number.isInteger(lengthBytes) || lengthBytes < 0 || lengthBytes > this.#lengthBytes)
-      throw new RangeError(`lengthBytes must be 0 to ${this.#lengthBytes}: ${lengthBytes}`)
+    checkMetadata(metadata, this.#lengthBytes)
     this.#queued = true
     // The access ends before anybody can see the frame; giveBack() then does nothing.
     this.finish()
@@ -70,4 +68,17 @@ export class WritableFrame extends HeldFrame {
   protected giveBack(): void {
     if (!this.#queued) this.#owner.giveBack(this.#bufferIndex)
   }
+}
+
+function checkMetadata(metadata: FrameMetadata, capacity: number): void {
+  const { lengthBytes = 0, timestampNs = 0, damage } = metadata
+  if (!Number.isInteger(lengthBytes) || lengthBytes < 0 || lengthBytes > capacity)
+    throw new RangeError(`lengthBytes must be 0 to ${capacity}: ${lengthBytes}`)
+  if (!(timestampNs >= 0 && timestampNs < 2 ** 63))
+    throw new RangeError(`timestampNs must be 0 or more, below 2^63: ${timestampNs}`)
+  for (const { x, y, width, height } of damage ?? [])
+    if (![x, y, width, height].every((n) => Number.isInteger(n) && n >= 0 && n < 2 ** 31))
+      throw new RangeError(
+        `Damage must be integers from 0, below 2^31: x ${x}, y ${y}, width ${width}, height ${height}`,
+      )
 }
