@@ -7,6 +7,13 @@ export interface Waiter<T> {
   readonly reject: (error: unknown) => void
 }
 
+/** Throws where a wait must not begin: the reason of an aborted signal, or RangeError for a timeout. */
+export function checkWait({ signal, timeoutMs }: WaitOptions): void {
+  if (timeoutMs !== undefined && !(timeoutMs >= 0))
+    throw new RangeError(`timeoutMs must be 0 or more: ${timeoutMs}`)
+  if (signal?.aborted === true) throw signal.reason
+}
+
 /**
  * A promise that `start` may settle, that an aborted signal rejects with its reason, and that a timeout
  * rejects with ETIMEDOUT. The function that `start` returns is called once, when the wait was given up.
@@ -20,12 +27,7 @@ export function waitFor<T>(
 ): Promise<T> {
   const { signal, timeoutMs, describe } = options
   return new Promise<T>((resolve, reject) => {
-    if (timeoutMs !== undefined && !(timeoutMs >= 0))
-      throw new RangeError(`timeoutMs must be 0 or more: ${timeoutMs}`)
-    if (signal?.aborted === true) {
-      reject(signal.reason)
-      return
-    }
+    checkWait(options)
     let stopTimer: (() => void) | undefined = undefined
     let giveUp: (() => void) | undefined = undefined
     let settled = false

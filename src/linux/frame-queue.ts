@@ -3,13 +3,14 @@ import type { DmaBuf } from '../core/buffer/buffer.js'
 import { DmaBufError } from '../core/errors.js'
 import type { LaidOutFormat } from '../core/frame/format.js'
 import { host, type WaitOptions } from '../core/host.js'
-import { waitFor } from '../core/wait.js'
+import { checkWait, waitFor } from '../core/wait.js'
 import { warn } from '../core/warn.js'
 import { MessageType } from '../interprocess/link-message.js'
 import { decodeJoin } from '../interprocess/queue-message.js'
 import { MAX_CONSUMERS, queuePageBytes } from '../interprocess/queue-page.js'
 import { QueueProducer } from '../interprocess/queue-producer.js'
 import { Consumer } from './consumer.js'
+import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
 import type { Link } from './link.js'
 import { MapMode, Mapping } from './mapping.js'
 import { createMemfd, roundUpToPages, sealForReaders } from './memfd.js'
@@ -70,6 +71,8 @@ export class FrameQueue implements AsyncDisposable {
   readonly #mapping: Mapping
   readonly #producer: QueueProducer
   readonly #consumers: Consumer[] = []
+  readonly #joining = new Set<Link>()
+  readonly #turns = new EventLoopTurns()
   readonly #waiters: ((frame: WritableFrame | undefined, error?: unknown) => void)[] = []
   readonly #watchers = new Set<(change: ConsumerChange) => void>()
   readonly #counts = { queued: 0, cancelled: 0, dropped: 0 }
@@ -113,8 +116,9 @@ export class FrameQueue implements AsyncDisposable {
    * @throws {DmaBufError} ETIMEDOUT, saying who holds what; EBADF after close()
    */
   async dequeue(options: WaitOptions = {}): Promise<WritableFrame> {
+    checkWait(options)
     const frame = this.#waiters.length === 0 ? this.#take() : undefined
-    if (frame !== undefined) return frame
+    if (frame !== undefined) return this.#turns.isDue() ? afterTurn(frame) : frame
     const describe = (): string => this.#describeBlockers()
     return waitFor<WritableFrame>('dequeue', { ...options, describe }, (waiter) => {
       const settle = (taken: WritableFrame | undefined, error?: unknown): void => {
@@ -134,7 +138,8 @@ export class FrameQueue implements AsyncDisposable {
   /** A buffer to fill, or undefined: a camera that cannot wait drops the frame. No system call. */
   tryDequeue(): WritableFrame | undefined {
     const frame = this.#waiters.length === 0 ? this.#take() : undefined
-    if (frame === undefined) {
+    if (frame !== undefined) this.#endPatience()
+    else {
       this.#counts.dropped++
       this.#startPatience()
     }
@@ -164,7 +169,11 @@ export class FrameQueue implements AsyncDisposable {
     this.#stopPatience?.()
     const error = new DmaBufError('EBADF', 'dequeue', 'Queue was closed')
     for (const settle of this.#waiters.splice(0)) settle(undefined, error)
-    await Promise.all(this.#consumers.splice(0).map((consumer) => consumer.close()))
+    const refusal = new DmaBufError('EPIPE', 'join', 'The queue is closed')
+    await Promise.all([
+      ...this.#consumers.splice(0).map((consumer) => consumer.close()),
+      ...[...this.#joining].map((link) => link.closeWith(refusal)),
+    ])
     for (const buffer of this.#parts.buffers) buffer.close()
     this.#mapping.close()
     this.#page.close()
@@ -178,7 +187,7 @@ export class FrameQueue implements AsyncDisposable {
   async admit(link: Link): Promise<void> {
     let consumer: Consumer | undefined
     try {
-      const message = await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
+      const message = await this.#nextJoin(link)
       if (message === undefined)
         throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
       try {
@@ -200,6 +209,15 @@ export class FrameQueue implements AsyncDisposable {
     } catch (error) {
       if (consumer !== undefined) this.#remove(consumer)
       await link.closeWith(asDmaBufError(error))
+    }
+  }
+
+  async #nextJoin(link: Link): ReturnType<Link['next']> {
+    this.#joining.add(link)
+    try {
+      return await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
+    } finally {
+      this.#joining.delete(link)
     }
   }
 
@@ -322,7 +340,9 @@ export class FrameQueue implements AsyncDisposable {
   #losePatience(): void {
     const { afterMs, then } = this.#parts.slowConsumer
     for (const consumer of this.#blockers()) {
-      if (consumer.evicted || this.#progress.get(consumer) !== progressOf(consumer)) continue
+      // What it holds within its cap never stalls the camera; what it has not read does.
+      const stalls = consumer.view.keptFrom() <= this.#producer.published
+      if (!stalls || this.#progress.get(consumer) !== progressOf(consumer)) continue
       const what = `Consumer ${consumer.id} (pid ${consumer.pid}) has not moved for ${afterMs} ms`
       if (then === 'wait')
         warn({ rule: 'DMABUF_SLOW_CONSUMER', message: `${what}: the queue waits for it` })

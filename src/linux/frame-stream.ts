@@ -1,8 +1,9 @@
 import { copiedBytes } from '../core/buffer/copied-bytes.js'
 import { DmaBufError } from '../core/errors.js'
 import type { WaitOptions } from '../core/host.js'
-import { waitFor } from '../core/wait.js'
+import { checkWait, waitFor } from '../core/wait.js'
 import type { QueueMode } from '../interprocess/queue-consumer.js'
+import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
 import type { Frame } from './frame.js'
 import type { QueueConnection } from './queue-connection.js'
 
@@ -41,10 +42,12 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   readonly #counts = { received: 0, missed: 0 }
   readonly #copiedBefore = copiedBytes()
   readonly #abort = new AbortController()
+  readonly #turns = new EventLoopTurns()
   #connection: QueueConnection | undefined
   #subscriber: { frame: (frame: Frame) => void; end: (error?: unknown) => void } | undefined
   #failure: DmaBufError | undefined
   #finished = false
+  #delivering = false
   #closed = false
 
   /** @internal Use connectFrames(). */
@@ -87,8 +90,10 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
    * @throws {DmaBufError} EOWNERDEAD when the producer died, ETIMEDOUT, EBADF after close()
    */
   async receive(options: WaitOptions = {}): Promise<Frame | undefined> {
+    checkWait(options)
     const frame = this.tryReceive()
-    if (frame !== undefined || this.#ended) return frame
+    if (frame !== undefined) return this.#turns.isDue() ? afterTurn(frame) : frame
+    if (this.#ended) return undefined
     const describe = (): string => (this.held > 0 ? `: ${this.held} frames are held` : '')
     return waitFor<Frame | undefined>('receive', { ...options, describe }, (waiter) => {
       this.#waiters.push(waiter)
@@ -115,6 +120,8 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
    * @returns dispose to stop
    */
   subscribe(frame: (frame: Frame) => void, end: (error?: unknown) => void = () => {}): Disposable {
+    if (this.#closed) throw new DmaBufError('EBADF', 'subscribe', 'Stream is closed')
+    if (this.#failure !== undefined) throw this.#failure
     if (this.#subscriber !== undefined || this.#waiters.length > 0)
       throw new DmaBufError('EBUSY', 'subscribe', 'The stream has a reader already')
     const subscriber = { frame, end }
@@ -155,7 +162,10 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   #next(): Promise<IteratorResult<Frame, undefined>> {
     try {
       const frame = this.tryReceive()
-      if (frame !== undefined) return Promise.resolve({ done: false, value: frame })
+      if (frame !== undefined) {
+        const result = { done: false as const, value: frame }
+        return this.#turns.isDue() ? afterTurn(result) : Promise.resolve(result)
+      }
       if (this.#ended) return Promise.resolve({ done: true, value: undefined })
     } catch (error) {
       return Promise.reject(error)
@@ -193,17 +203,37 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
 
   // Hands out what there is; asks to be rung before looking a last time, so that no frame falls in between.
   #deliver(): void {
+    // A frame that its own callback gives back: the loop below looks for the next one.
+    if (this.#delivering) return
+    this.#delivering = true
     try {
       while (this.#wanted) {
         const frame = this.#acquire() ?? (this.#connection?.consumer.bell.ask(), this.#acquire())
         if (frame === undefined) break
-        if (this.#subscriber !== undefined) this.#subscriber.frame(frame)
-        else this.#waiters.shift()?.resolve(frame)
+        if (this.#subscriber === undefined) this.#waiters.shift()?.resolve(frame)
+        else if (this.#call(this.#subscriber, frame)) break
       }
     } catch (error) {
       if (this.#failure === undefined) throw error
+    } finally {
+      this.#delivering = false
     }
     if (this.#ended && !this.#closed) this.#finish()
+  }
+
+  // Whether the next frame has to wait for the event loop, as after a callback that throws.
+  #call(subscriber: { frame: (frame: Frame) => void }, frame: Frame): boolean {
+    let isDue = true
+    try {
+      subscriber.frame(frame)
+      isDue = this.#turns.isDue()
+    } finally {
+      if (isDue)
+        setImmediate(() => {
+          this.#deliver()
+        })
+    }
+    return isDue
   }
 
   get #wanted(): boolean {
