@@ -1,7 +1,8 @@
 import { DmaBufError } from '../core/errors.js'
 import type { Fence } from '../core/fence/fence.js'
-import { Timeline } from '../core/fence/timeline.js'
+import { checkSeqno, Timeline } from '../core/fence/timeline.js'
 import type { WaitOptions } from '../core/host.js'
+import { checkWait } from '../core/wait.js'
 import { MessageType } from '../interprocess/link-message.js'
 import {
   TIMELINE_FUTEX_OFFSET,
@@ -39,8 +40,9 @@ export class RemoteTimeline implements Disposable {
   readonly #mapping: Mapping
   readonly #watcher: WatcherPageWriter
   readonly #timeline: Timeline
-  readonly #resources: readonly Disposable[]
+  readonly #resources: Disposable[]
   #closed = false
+  #pumpedMs = 0
 
   /** @internal Use receiveTimeline(). @param page - moved @param set - moved */
   constructor(name: string, link: Link, parts: { page: OwnedFd; set: OwnedFd; own: OwnedFd }) {
@@ -48,31 +50,47 @@ export class RemoteTimeline implements Disposable {
     this.#link = link
     checkReceivedMemory(parts.page, TIMELINE_PAGE_BYTES, 'a timeline')
     this.#mapping = new Mapping(parts.page, TIMELINE_PAGE_BYTES, MapMode.readOnly)
-    this.#reader = new TimelinePageReader(this.#mapping.words())
     const own = new Mapping(parts.own, TIMELINE_PAGE_BYTES, MapMode.shared)
-    this.#watcher = new WatcherPageWriter(own.words())
-    sealForReaders(parts.own)
-    const refresh = (): void => {
-      this.#refresh()
+    this.#resources = [own, this.#mapping]
+    try {
+      this.#reader = new TimelinePageReader(this.#mapping.words())
+      this.#watcher = new WatcherPageWriter(own.words())
+      sealForReaders(parts.own)
+      this.#timeline = this.#newTimeline()
+      this.#resources.unshift(this.#listen(parts.set), this.#followLink())
+    } catch (error) {
+      for (const resource of this.#resources) resource[Symbol.dispose]()
+      throw error
     }
-    this.#timeline = new Timeline(name, {
-      refresh,
+  }
+
+  #newTimeline(): Timeline {
+    return new Timeline(this.name, {
+      refresh: () => {
+        this.#refresh()
+      },
       // Asks before it looks a last time, so that no signal falls in between.
       enable: () => {
         this.#watcher.bell.ask()
         this.#refresh()
       },
     })
-    const listener = new DoorbellListener(parts.set, () => {
+  }
+
+  #listen(set: OwnedFd): DoorbellListener {
+    return new DoorbellListener(set, () => {
       if (this.#timeline.hasPending) this.#watcher.bell.ask()
       this.#refresh()
     })
-    const onEnd = link.onEnd(({ clean, error }) => {
+  }
+
+  #followLink(): Disposable {
+    return this.#link.onEnd(({ clean, error }) => {
       this.#refresh()
-      const gone = `Timeline ${name}: its owner (pid ${link.peer.pid}) has closed the link`
+      const by = this.#link.closed ? 'we have' : `its owner (pid ${this.#link.peer.pid}) has`
+      const gone = `Timeline ${this.name}: ${by} closed the link`
       this.#timeline.fail(clean ? new DmaBufError('ENOENT', 'timeline', gone) : error)
     })
-    this.#resources = [onEnd, listener, own, this.#mapping]
   }
 
   /** The highest seqno that its owner has signalled. */
@@ -99,6 +117,8 @@ export class RemoteTimeline implements Disposable {
    */
   waitSync(seqno: number, options: BlockingWaitOptions = {}): void {
     const { timeoutMs = Infinity, signalFirst } = options
+    checkWait({ timeoutMs })
+    checkSeqno(seqno)
     const deadline = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs
     let wake: Mapping | undefined
     this.#watcher.sleep(true)
@@ -145,8 +165,12 @@ export class RemoteTimeline implements Disposable {
       wake === undefined
         ? native().futexWait(handle, at, expected, ms)
         : native().futexWakeWait(wake.handle, at, handle, at, expected, ms)
-    // A dead owner wakes nobody: after each slice look at the link.
-    if (result < 0) this.#link.pump()
+    // A dead owner wakes nobody: after each slice look at the link, and also where the owner's word is
+    // never the expected one, so that nothing sleeps.
+    const nowMs = performance.now()
+    if (result >= 0 && nowMs - this.#pumpedMs < SLICE_MS) return
+    this.#pumpedMs = nowMs
+    this.#link.pump()
   }
 
   #refresh(): void {
@@ -197,7 +221,13 @@ async function accept(from: Link, offer: Received): Promise<RemoteTimeline> {
       throw new DmaBufError('EPROTO', 'receiveTimeline', 'The peer sent no timeline')
     const name = new TextDecoder().decode(offer.payload.subarray(0, 200))
     const timeline = new RemoteTimeline(name, from, { page, set, own })
-    await from.post(MessageType.timelineAccept, new Uint8Array(0), { fds: [own] })
+    try {
+      const { argument } = offer
+      await from.post(MessageType.timelineAccept, new Uint8Array(0), { fds: [own], argument })
+    } catch (error) {
+      timeline.close()
+      throw error
+    }
     return timeline
   } catch (error) {
     set?.close()

@@ -7,7 +7,9 @@ import { Doorbell } from './doorbell.js'
 import type { Link } from './link.js'
 import { MapMode, Mapping } from './mapping.js'
 import { checkReceivedMemory } from './memfd.js'
-import { TimelinePublisher } from './timeline-publisher.js'
+import { TimelinePublisher, type Watcher } from './timeline-publisher.js'
+
+let lastShare = 0
 
 /**
  * Shows a timeline to the process at the other end of a link, which takes it with receiveTimeline().
@@ -27,19 +29,21 @@ export async function shareTimeline(
   const bell = new Doorbell()
   try {
     const name = new TextEncoder().encode(timeline.name)
-    await to.post(MessageType.timelineShare, name, { fds: [publisher.page, bell.set], ...options })
+    const argument = (lastShare = (lastShare + 1) & 0x7fffffff)
+    const fds = [publisher.page, bell.set]
+    await to.post(MessageType.timelineShare, name, { fds, argument, ...options })
     bell.set.close()
-    const answer = await to.next(MessageType.timelineAccept, options)
+    const answer = await answerTo(argument, to, options)
     const [page, ...surplus] = answer?.fds ?? []
     for (const fd of surplus) fd.close()
     if (page === undefined)
       throw new DmaBufError('EPROTO', 'shareTimeline', 'The peer did not accept the timeline')
     try {
       checkReceivedMemory(page, TIMELINE_PAGE_BYTES, 'a watcher page')
-      watch(publisher, bell, {
-        mapping: new Mapping(page, TIMELINE_PAGE_BYTES, MapMode.readOnly),
-        to,
-      })
+      const mapping = new Mapping(page, TIMELINE_PAGE_BYTES, MapMode.readOnly)
+      watch(publisher, bell, { mapping, to })
+      // It may have ended while the peer answered: nobody else will tell it.
+      if (timeline.end !== undefined) bell.ring()
     } finally {
       page.close()
     }
@@ -49,13 +53,32 @@ export async function shareTimeline(
   }
 }
 
+// Not the late answer to a share that was given up before.
+async function answerTo(
+  argument: number,
+  to: Link,
+  options: WaitOptions,
+): ReturnType<Link['next']> {
+  for (;;) {
+    const answer = await to.next(MessageType.timelineAccept, options)
+    if (answer === undefined || answer.argument === argument) return answer
+    for (const fd of answer.fds) fd.close()
+  }
+}
+
 function watch(
   publisher: TimelinePublisher,
   bell: Doorbell,
   watcherSide: { mapping: Mapping; to: Link },
 ): void {
   const { mapping, to } = watcherSide
-  const watcher = { page: new WatcherPageReader(mapping.words()), bell }
+  let watcher: Watcher
+  try {
+    watcher = { page: new WatcherPageReader(mapping.words()), bell }
+  } catch (error) {
+    mapping.close()
+    throw error
+  }
   publisher.watchers.add(watcher)
   to.onEnd(() => {
     publisher.watchers.delete(watcher)

@@ -164,7 +164,8 @@ export class Timeline implements Disposable {
   }
 }
 
-function checkSeqno(seqno: number): void {
+/** Throws RangeError unless this can be a seqno: a safe integer from 1. */
+export function checkSeqno(seqno: number): void {
   if (!Number.isSafeInteger(seqno) || seqno < 1)
     throw new RangeError(`Seqno must be a safe integer from 1: ${seqno}`)
 }
