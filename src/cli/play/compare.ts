@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +28,7 @@ export async function compareHandoff(signal: AbortSignal): Promise<Comparison> {
   const socket = join(folder, 'queue.sock')
   await using queue = await serveFrames(socket, { format: FORMAT, buffers: 4 })
   const peer = fork(PEER, [socket], { serialization: 'advanced', stdio: 'inherit' })
+  const exited = once(peer, 'exit')
   const stop = (): void => {
     peer.kill()
   }
@@ -49,6 +51,7 @@ export async function compareHandoff(signal: AbortSignal): Promise<Comparison> {
   } finally {
     signal.removeEventListener('abort', stop)
     peer.kill()
+    await exited
     rmSync(folder, { recursive: true, force: true })
   }
 }
