@@ -6,10 +6,13 @@ import ts from 'typescript'
 /** build/tests/helpers/ is where this runs. */
 export const ROOT = join(import.meta.dirname, '../../..')
 
-/** One import of a file: by whom, of what as written, and whether anything is left of it at run time. */
+/**
+ * One mention of another file, as written. Of 'types' nothing is left at run time; a 'start' is
+ * `new URL('x.js', import.meta.url)`, a file that another process or thread begins with.
+ */
 export interface Import {
   readonly specifier: string
-  readonly isTypeOnly: boolean
+  readonly kind: 'code' | 'types' | 'start'
 }
 
 /** Paths relative to the root, with `/`, sorted. An absent folder is empty. */
@@ -32,26 +35,32 @@ export function parse(path: string): ts.SourceFile {
   return ts.createSourceFile(path, textOf(path), ts.ScriptTarget.Latest, true)
 }
 
-/** Static and dynamic imports, re-exports, and files named by `new URL('./x.js', import.meta.url)`. */
+/** Static and dynamic imports, re-exports, and files that are started. */
 export function importsOf(path: string): readonly Import[] {
   const found: Import[] = []
-  const add = (node: ts.Node | undefined, isTypeOnly: boolean): void => {
-    if (node && ts.isStringLiteralLike(node)) found.push({ specifier: node.text, isTypeOnly })
+  const add = (node: ts.Node | undefined, kind: Import['kind']): void => {
+    if (node && ts.isStringLiteralLike(node)) found.push({ specifier: node.text, kind })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) {
       const isTypeOnly = node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
-      add(node.moduleSpecifier, isTypeOnly)
+      add(node.moduleSpecifier, isTypeOnly ? 'types' : 'code')
     } else if (ts.isExportDeclaration(node)) {
-      add(node.moduleSpecifier, node.isTypeOnly)
+      add(node.moduleSpecifier, node.isTypeOnly ? 'types' : 'code')
     } else if (ts.isImportTypeNode(node)) {
-      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true)
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, 'types')
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node.arguments[0], false)
+      add(node.arguments[0], 'code')
     } else if (ts.isNewExpression(node) && node.expression.getText() === 'URL') {
       const [target, base] = node.arguments ?? []
-      const isModule = target?.getText().includes('.js') && base?.getText() === 'import.meta.url'
-      add(isModule ? target : undefined, false)
+      const isOurs = base?.getText() === 'import.meta.url'
+      if (isOurs && target && ts.isStringLiteralLike(target) && target.text.endsWith('.js')) {
+        // A URL needs no leading dot to be relative.
+        found.push({
+          specifier: posix.join('./', target.text).replace(/^(?!\.)/, './'),
+          kind: 'start',
+        })
+      }
     }
     ts.forEachChild(node, visit)
   }
