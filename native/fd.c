@@ -1,4 +1,4 @@
-// Files that are only a number: memfd_create, ftruncate, seals, fstat, dup, close.
+// Files that are only a number: memfd_create, ftruncate, seals, statx, dup, close.
 #include "families.h"
 
 #include <fcntl.h>
@@ -45,16 +45,18 @@ static napi_value get_seals(napi_env env, napi_callback_info info) {
   return result_of(env, fcntl(int_argument(env, &args, 0), F_GET_SEALS));
 }
 
-// stat(fd, into: Float64Array-free) -> size; the inode goes into two 32-bit words of `into`.
+// stat(fd, into: Int32Array(2)) -> size; the inode goes into the two words, low first.
 static napi_value stat_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   bytes_t into = bytes_argument(env, &args, 1);
-  struct stat status;
-  if (into.data == NULL || into.length < 16) return number(env, -EINVAL);
-  if (fstat(int_argument(env, &args, 0), &status) < 0) return number(env, -errno);
-  uint64_t words[2] = {status.st_ino, status.st_dev};
-  memcpy(into.data, words, sizeof words);
-  return number(env, status.st_size);
+  struct statx status;
+  if (into.data == NULL || into.length < 8) return number(env, -EINVAL);
+  // Not fstat(): C libraries before glibc 2.33, which Node 20 still runs on, do not export it.
+  if (statx(int_argument(env, &args, 0), "", AT_EMPTY_PATH, STATX_INO | STATX_SIZE, &status) < 0)
+    return number(env, -errno);
+  uint64_t inode = status.stx_ino;
+  memcpy(into.data, &inode, sizeof inode);
+  return number(env, (int64_t)status.stx_size);
 }
 
 static napi_value dup_fd(napi_env env, napi_callback_info info) {

@@ -207,8 +207,8 @@ export class FrameQueue implements AsyncDisposable {
         buffers: buffers.map((buffer) => fdOf(buffer, 'serveFrames')),
       })
     } catch (error) {
-      if (consumer !== undefined) this.#remove(consumer)
       await link.closeWith(asDmaBufError(error))
+      if (consumer !== undefined) this.#remove(consumer)
     }
   }
 

@@ -44,6 +44,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   readonly #abort = new AbortController()
   readonly #turns = new EventLoopTurns()
   #connection: QueueConnection | undefined
+  #leaving: Promise<void> | undefined
   #subscriber: { frame: (frame: Frame) => void; end: (error?: unknown) => void } | undefined
   #failure: DmaBufError | undefined
   #finished = false
@@ -61,6 +62,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     this.#connection = connection
     connection.released = () => {
       this.#deliver()
+      this.#leaveIfOver()
     }
     connection.link.onEnd((end) => {
       if (this.#connection !== connection || this.#closed) return
@@ -68,6 +70,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
       else if (this.#parts.reconnect === undefined || !isDeath(end.error)) this.#fail(end.error)
       else void this.#reconnect(connection, this.#parts.reconnect)
       this.#deliver()
+      this.#leaveIfOver()
     })
     this.#deliver()
   }
@@ -147,7 +150,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     this.#subscriber = undefined
     for (const { reject } of this.#waiters.splice(0))
       reject(new DmaBufError('EBADF', 'receive', 'Stream was closed'))
-    await this.#connection?.close()
+    await (this.#connection?.close() ?? this.#leaving)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -246,6 +249,15 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     const subscriber = this.#subscriber
     this.#subscriber = undefined
     subscriber?.end()
+  }
+
+  // Nothing more will come and nothing is held: whoever forgets close() costs the producer no buffer.
+  #leaveIfOver(): void {
+    const connection = this.#connection
+    if (connection === undefined || this.held > 0) return
+    if (this.#failure === undefined && !this.#ended) return
+    this.#connection = undefined
+    this.#leaving = connection.close()
   }
 
   #fail(error: unknown): void {
