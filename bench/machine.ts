@@ -1,0 +1,71 @@
+// The machine, in the general words that may stand beside a figure, and what the bench needs of it.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { loadavg, release } from 'node:os'
+import { join } from 'node:path'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** Where the two sides of a measurement run. */
+export interface Placement {
+  readonly name: 'one core' | 'two cores'
+  readonly first: string
+  readonly other: string
+}
+
+/** Facts about the machine and this run. */
+export interface Machine {
+  readonly cores: number
+  readonly kernel: string
+  readonly node: string
+  /** Over the last minute, when the run began: what others did here. */
+  readonly load: number
+}
+
+/** What is known of this machine. */
+export function describeMachine(): Machine {
+  return {
+    cores: allowedCpus().length,
+    kernel: `Linux ${release().split('.').slice(0, 2).join('.')}`,
+    node: `Node ${process.versions.node.split('.').slice(0, 2).join('.')}`,
+    load: loadavg()[0] ?? 0,
+  }
+}
+
+/** One core for both sides, and two where there are two. */
+export function placements(): readonly Placement[] {
+  const cpus = allowedCpus()
+  const last = cpus.at(-1) ?? '0'
+  const one: Placement = { name: 'one core', first: last, other: last }
+  const [first = last] = cpus
+  return first === last ? [one] : [one, { name: 'two cores', first, other: last }]
+}
+
+function allowedCpus(): readonly string[] {
+  const line = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+  return (line?.[1] ?? '0').split(',').flatMap((range) => {
+    const [from = 0, to = from] = range.split('-').map(Number)
+    return Array.from({ length: to - from + 1 }, (_, index) => String(from + index))
+  })
+}
+
+/** Whether a program can be run here. */
+export function hasProgram(name: string): boolean {
+  return spawnSync(name, ['--version'], { stdio: 'ignore' }).error === undefined
+}
+
+/** Compiles bench/peers/NAME.c and says where the program is. */
+export function compilePeer(name: string): string {
+  const folder = join(ROOT, 'build/bench/peers')
+  mkdirSync(folder, { recursive: true })
+  const program = join(folder, name)
+  const source = join(ROOT, 'bench/peers', `${name}.c`)
+  const compiler = process.env['CC'] ?? 'cc'
+  const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror']
+  const { error, status } = spawnSync(compiler, [...flags, source, '-o', program], {
+    stdio: 'inherit',
+  })
+  if (error !== undefined || status !== 0)
+    throw new Error(`The baseline needs a C compiler: ${error?.message ?? `${compiler} failed`}`)
+  return program
+}

@@ -1,0 +1,103 @@
+// How fast it is: `npm run bench`, explained in docs/performance.md. Targets that are missed are marked; they
+// do not fail the run, since a busy machine is not a broken program.
+import { parseArgs } from 'node:util'
+import { describeMachine, hasProgram } from './machine.js'
+import { isMet, type Measurement } from './measurement.js'
+import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
+import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
+import { operationCosts, systemCalls } from './rows/operations.js'
+import { blockingRoundTrips, frameRoundTrips } from './rows/round-trips.js'
+import { stopAllSides, type Effort } from './side.js'
+
+const USAGE = `Usage: npm run bench -- [options]
+  --quick         fewer and shorter rounds, under a minute
+  --filter NAME   only groups whose name contains NAME
+  --json          one JSON object instead of the table
+  --markdown      the table of docs/performance.md
+Groups:`
+
+interface Group {
+  readonly name: string
+  readonly run: (effort: Effort) => Promise<readonly Measurement[]>
+  /** How much longer its rounds are than others: where one operation takes a tenth of a second. */
+  readonly stretch?: number
+}
+
+const GROUPS: readonly Group[] = [
+  { name: 'round-trips', run: frameRoundTrips },
+  { name: 'blocking', run: blockingRoundTrips },
+  { name: 'frames-touched', run: touchedFrameRates, stretch: 2 },
+  { name: 'frames-summed', run: summedFrameRates, stretch: 2 },
+  { name: 'frames-carried', run: carriedFrameRates, stretch: 2 },
+  { name: 'operations', run: operationCosts, stretch: 0.25 },
+  { name: 'system-calls', run: systemCalls },
+]
+
+const FULL = { rounds: 21, roundMs: 100 }
+const QUICK = { rounds: 5, roundMs: 30 }
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+function stopOn(signal: 'SIGINT' | 'SIGTERM', number: number): void {
+  process.once(signal, () => {
+    stopAllSides()
+    process.exit(128 + number)
+  })
+}
+
+async function run(groups: readonly Group[], base: Effort): Promise<readonly Measurement[]> {
+  const measurements: Measurement[] = []
+  for (const { name, run: measure, stretch = 1 } of groups) {
+    const started = performance.now()
+    const found = await measure({ ...base, roundMs: base.roundMs * stretch })
+    const missed = found.filter((one) => isMet(one) === false).length
+    const note = missed === 0 ? '' : `, ${missed} missed`
+    say(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s${note}`)
+    measurements.push(...found)
+  }
+  return measurements
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      filter: { type: 'string', default: '' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const groups = GROUPS.filter(({ name }) => name.includes(values.filter))
+  if (values.help || groups.length === 0) {
+    say(`${USAGE} ${GROUPS.map(({ name }) => name).join(', ')}`)
+    return values.help ? 0 : 2
+  }
+  if (!hasProgram('taskset')) {
+    say('The bench pins its processes with taskset (util-linux): it is not installed')
+    return 1
+  }
+  const machine = describeMachine()
+  const started = performance.now()
+  const measurements = await run(groups, values.quick ? QUICK : FULL)
+  const seconds = (performance.now() - started) / 1000
+  if (values.json) {
+    const rows = measurements.map((one) => ({ ...one, met: isMet(one) }))
+    process.stdout.write(`${JSON.stringify({ machine, seconds, measurements: rows }, null, 2)}\n`)
+    return 0
+  }
+  if (values.markdown) process.stdout.write(`${markdownOf(measurements)}\n\n`)
+  else {
+    const paint = paintFor(process.stdout)
+    for (const one of measurements) process.stdout.write(`${textOf(one, paint)}\n`)
+  }
+  process.stdout.write(`${sayMachine(machine, seconds)}\n`)
+  return 0
+}
+
+stopOn('SIGINT', 2)
+stopOn('SIGTERM', 15)
+process.on('exit', stopAllSides)
+process.exitCode = await main()

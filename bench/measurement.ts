@@ -1,0 +1,30 @@
+// What a row of the table holds.
+import type { Figure } from './statistics.js'
+
+/** What a figure counts: times as long, microseconds, nanoseconds, frames a second, system calls for one operation. */
+export type Unit = 'times' | 'us' | 'ns' | 'fps' | 'calls'
+
+/** What a figure has to be, where that is promised. */
+export type Target = { readonly atMost: number } | { readonly atLeast: number } | undefined
+
+/** One figure, with where it comes from. */
+export interface Measurement {
+  /** For --filter, and for programs that read the JSON. */
+  readonly id: string
+  readonly what: string
+  readonly unit: Unit
+  /** Both sides on one core; undefined where it could not be measured, and `detail` says why. */
+  readonly oneCore: Figure | undefined
+  /** The same with a core for each side. */
+  readonly twoCores?: Figure
+  readonly target?: Target
+  /** What was measured to find it, in words. */
+  readonly detail: string
+}
+
+/** Whether a figure is what was promised; undefined where nothing was. */
+export function isMet({ oneCore, target }: Measurement): boolean | undefined {
+  if (target === undefined || oneCore === undefined) return undefined
+  const { median } = oneCore
+  return 'atMost' in target ? median <= target.atMost : median >= target.atLeast
+}

@@ -1,0 +1,87 @@
+// The table, for a terminal and for docs/performance.md. Both are written from the same measurements.
+import type { Machine } from './machine.js'
+import { isMet, type Measurement, type Unit } from './measurement.js'
+import type { Figure } from './statistics.js'
+
+/** Escape sequences, or nothing where they would be noise. */
+export interface Paint {
+  readonly good: (text: string) => string
+  readonly bad: (text: string) => string
+  readonly dim: (text: string) => string
+}
+
+/** Colours for a terminal; none for a file, or where NO_COLOR says so. */
+export function paintFor(stream: { readonly isTTY?: boolean }): Paint {
+  const on = stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === ''
+  const with_ = (code: number) => (text: string) => (on ? `\x1b[${code}m${text}\x1b[0m` : text)
+  return { good: with_(32), bad: with_(31), dim: with_(2) }
+}
+
+function digits(value: number, unit: Unit): string {
+  if (unit === 'calls') return value === 0 ? '0' : value.toFixed(5)
+  if (unit === 'ns' || unit === 'fps') return value.toFixed(0)
+  return value < 100 ? value.toFixed(2) : value.toFixed(0)
+}
+
+const SUFFIX: Readonly<Record<Unit, string>> = {
+  times: ' ×',
+  us: ' µs',
+  ns: ' ns',
+  fps: '/s',
+  calls: ' per operation',
+}
+
+/** A figure with its spread: `2.31 × (2.28 to 2.36)`. */
+function sayFigure(figure: Figure | undefined, unit: Unit): string {
+  if (figure === undefined) return '-'
+  const { median, low, high } = figure
+  const spread = low === high ? '' : ` (${digits(low, unit)} to ${digits(high, unit)})`
+  return `${digits(median, unit)}${SUFFIX[unit]}${spread}`
+}
+
+function sayTarget({ target, unit }: Measurement): string {
+  if (target === undefined) return ''
+  return 'atMost' in target
+    ? `<= ${target.atMost}${unit === 'calls' ? ' per operation' : SUFFIX[unit]}`
+    : `>= ${target.atLeast}${SUFFIX[unit]}`
+}
+
+function sayVerdict(measurement: Measurement): string {
+  const met = isMet(measurement)
+  if (met === undefined) return ''
+  return met ? 'met' : 'MISSED'
+}
+
+/** One measurement as two lines. */
+export function textOf(measurement: Measurement, paint: Paint): string {
+  const { what, unit, oneCore, twoCores, detail } = measurement
+  const verdict = sayVerdict(measurement)
+  const coloured = verdict === 'MISSED' ? paint.bad(verdict) : paint.good(verdict)
+  const target = verdict === '' ? '' : `   ${sayTarget(measurement)}: ${coloured}`
+  const beside = twoCores === undefined ? '' : `   two cores: ${sayFigure(twoCores, unit)}`
+  return `${what}\n    ${sayFigure(oneCore, unit)}${target}${beside}\n    ${paint.dim(detail)}`
+}
+
+/** The machine and the run in one line. */
+export function sayMachine({ cores, kernel, node, load }: Machine, took: number): string {
+  const plural = cores === 1 ? 'core' : 'cores'
+  return `${cores} ${plural}, ${kernel}, ${node}; load ${load.toFixed(1)} at the start, ${took.toFixed(0)} s`
+}
+
+/** All of it as the table of docs/performance.md. */
+export function markdownOf(measurements: readonly Measurement[]): string {
+  const rows = measurements.map((measurement) => {
+    const { what, unit, oneCore, twoCores, detail } = measurement
+    const cells = [
+      what,
+      sayFigure(oneCore, unit),
+      sayTarget(measurement),
+      sayVerdict(measurement),
+      twoCores === undefined ? '' : sayFigure(twoCores, unit),
+      detail,
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+  const head = ['', 'one core', 'target', '', 'two cores', 'medians behind it']
+  return [`| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`, ...rows].join('\n')
+}

@@ -1,0 +1,102 @@
+// Rows 5 to 8: what single operations cost in one process, and how many system calls they make.
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hasProgram, placements } from '../machine.js'
+import type { Measurement, Target, Unit } from '../measurement.js'
+import { alternate, nodeCommand, Side, startTracked, type Effort } from '../side.js'
+import { figureOf } from '../statistics.js'
+
+interface Operation {
+  readonly name: string
+  readonly what: string
+  readonly unit: Unit
+  readonly target?: Target
+  /** Whether strace is to count its system calls. */
+  readonly counted?: boolean
+}
+
+const OPERATIONS: readonly Operation[] = [
+  {
+    name: 'bracket-33m',
+    what: 'Access bracket on 33 MB: begin, read a byte, end, its garbage included',
+    unit: 'us',
+    target: { atMost: 1.5 },
+  },
+  { name: 'bracket-4k', what: 'The same on 4 KiB', unit: 'us', target: { atMost: 1.5 } },
+  { name: 'dequeue', what: 'tryDequeue() and cancel()', unit: 'ns', counted: true },
+  {
+    name: 'publish',
+    what: 'tryDequeue() and queue() to a consumer that does not wait',
+    unit: 'ns',
+    counted: true,
+  },
+  {
+    name: 'signal-shared',
+    what: 'signal() of a shared timeline that nobody waits for',
+    unit: 'ns',
+    counted: true,
+  },
+  { name: 'fence-create', what: 'timeline.fence()', unit: 'ns' },
+  { name: 'fence-signal', what: 'addCallback() and the signal() that calls it', unit: 'ns' },
+  { name: 'fence-wait', what: 'wait(), signal() and the await', unit: 'ns' },
+  { name: 'promise', what: 'For comparison: a bare Promise, resolved and awaited', unit: 'ns' },
+]
+
+/** Times the operations in turn, then counts the system calls of those that promise none. */
+export async function operationCosts(effort: Effort): Promise<readonly Measurement[]> {
+  const [placement] = placements()
+  const sides: Side[] = []
+  const measurements: Measurement[] = []
+  try {
+    for (const { name } of OPERATIONS)
+      sides.push(await Side.start(name, placement!, nodeCommand('operations', name)))
+    const timings = await alternate(sides, effort)
+    OPERATIONS.forEach(({ name, what, unit, target }, index) => {
+      const scale = unit === 'us' ? 1000 : 1
+      const values = timings[index]!.map(({ ns }) => ns / scale)
+      const detail = `median of batches of 100, ${values.length} rounds`
+      measurements.push({ id: name, what, unit, target, oneCore: figureOf(values), detail })
+    })
+  } finally {
+    for (const side of sides) await side.stop()
+  }
+  return measurements
+}
+
+const COUNTED = 100_000
+
+/** The system calls of the main thread, as strace counts them. */
+export async function systemCalls(): Promise<readonly Measurement[]> {
+  const measurements: Measurement[] = []
+  for (const { name, what, counted } of OPERATIONS) {
+    if (counted !== true) continue
+    const row = { id: `${name}-calls`, what: `System calls: ${what}`, unit: 'calls' as const }
+    if (!hasProgram('strace')) {
+      measurements.push({ ...row, oneCore: undefined, detail: 'strace is not installed' })
+      continue
+    }
+    const none = await countCalls(name, 0)
+    const many = await countCalls(name, COUNTED)
+    const each = Math.max(0, many - none) / COUNTED
+    const detail = `${many} in a run with ${COUNTED} operations, ${none} in a run with none`
+    const oneCore = { median: each, low: each, high: each }
+    measurements.push({ ...row, target: { atMost: 0.01 }, oneCore, detail })
+  }
+  return measurements
+}
+
+async function countCalls(name: string, count: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'dmabuf-bench-'))
+  const report = join(folder, 'calls')
+  try {
+    const command = nodeCommand('operations', name, '', String(count))
+    await once(startTracked(['strace', '-c', '-o', report, ...command]), 'close')
+    // The last line: percent, seconds, microseconds a call, calls, errors or nothing, `total`.
+    const total = readFileSync(report, 'utf8').trimEnd().split('\n').at(-1) ?? ''
+    return Number(total.trim().split(/\s+/)[3])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

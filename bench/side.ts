@@ -1,0 +1,126 @@
+// One side of a comparison: a process that runs rounds when told to, pinned to a core.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Placement } from './machine.js'
+import type { Timing } from './sides/rounds.js'
+
+const running = new Set<ChildProcess>()
+
+/** Ends every process of the bench, at once. Their own children see them go. */
+export function stopAllSides(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
+
+/** Starts a process that ends with the bench. */
+export function startTracked(command: readonly string[]): ChildProcess {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  running.add(child)
+  child.once('close', () => running.delete(child))
+  child.once('error', () => running.delete(child))
+  return child
+}
+
+/** A program that answers rounds. */
+export class Side {
+  readonly name: string
+  readonly #child: ChildProcess
+  readonly #answers: AsyncIterator<string>
+
+  private constructor(name: string, child: ChildProcess) {
+    this.name = name
+    this.#child = child
+    this.#answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  }
+
+  /** Starts a program on the first core of a placement; it is told the core of the other. */
+  static async start(
+    name: string,
+    { first, other }: Placement,
+    command: readonly string[],
+  ): Promise<Side> {
+    const child = startTracked(['taskset', '-c', first, ...command, other])
+    const side = new Side(name, child)
+    await Promise.race([side.#answer(), failure(child)])
+    return side
+  }
+
+  /** Does an operation that many times. */
+  async round(count: number): Promise<Timing> {
+    this.#child.stdin!.write(`${count}\n`)
+    return (await this.#answer()) as Timing
+  }
+
+  /** Lets it end. */
+  async stop(): Promise<void> {
+    if (!running.has(this.#child)) return
+    const closed = once(this.#child, 'close')
+    this.#child.stdin!.end()
+    await closed
+  }
+
+  async #answer(): Promise<unknown> {
+    const answer = await this.#answers.next()
+    if (answer.done === true) throw new Error(`${this.name} ended before it answered`)
+    return JSON.parse(answer.value)
+  }
+}
+
+async function failure(child: ChildProcess): Promise<never> {
+  const [error] = (await once(child, 'error')) as [Error]
+  throw error
+}
+
+/** The command of a program under bench/sides. */
+export function nodeCommand(program: string, ...args: readonly string[]): readonly string[] {
+  return [process.execPath, join(import.meta.dirname, 'sides', `${program}.js`), ...args]
+}
+
+/** How long to measure. */
+export interface Effort {
+  readonly rounds: number
+  /** Of one round of one side. */
+  readonly roundMs: number
+}
+
+/**
+ * Rounds of all sides in turn, so that whatever else the machine does meets all of them.
+ *
+ * @returns for each side its rounds, in order
+ */
+export async function alternate(
+  sides: readonly Side[],
+  { rounds, roundMs }: Effort,
+): Promise<readonly (readonly Timing[])[]> {
+  const counts: number[] = []
+  for (const side of sides) counts.push(await warmUp(side, roundMs))
+  const timings: Timing[][] = sides.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < sides.length; turn++) {
+      // Another one begins each time.
+      const index = (round + turn) % sides.length
+      timings[index]!.push(await sides[index]!.round(counts[index]!))
+    }
+  }
+  return timings
+}
+
+const MOST = 1 << 20
+
+/** Runs until the compiler has seen enough, and says how many operations fill a round. */
+async function warmUp(side: Side, roundMs: number): Promise<number> {
+  let count = 1
+  for (;;) {
+    const { ns } = await side.round(count)
+    const next = Math.min(MOST, Math.max(1, Math.round((roundMs * 1e6) / ns)))
+    if (next <= count * 2) {
+      // Twice more at full length: what was compiled late is compiled now.
+      await side.round(next)
+      await side.round(next)
+      return next
+    }
+    count = Math.min(next, count * 8)
+  }
+}

@@ -1,0 +1,60 @@
+// What the programs of the bench that are measured have in common: they run rounds when they are told to.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { OwnedFd } from 'dmabuf/linux'
+
+/** What a round found: nanoseconds for one operation, the median where it took the time of each. */
+export interface Timing {
+  readonly ns: number
+  /** Of single operations; absent where only their sum was timed. */
+  readonly p99?: number
+}
+
+/**
+ * Answers each line of stdin, a number of operations, with a line of JSON; the process ends with stdin.
+ *
+ * A C program beside this one does the same: whoever alternates them sees no difference.
+ */
+export async function answerRounds(round: (count: number) => Promise<Timing>): Promise<void> {
+  process.stdout.write('{"ready":true}\n')
+  for await (const line of createInterface({ input: process.stdin })) {
+    process.stdout.write(`${JSON.stringify(await round(Number(line)))}\n`)
+  }
+  process.exit()
+}
+
+/** Median and 99th percentile. Sorts in place. */
+export function timingOf(samples: Float64Array<ArrayBuffer>): Timing {
+  samples.sort()
+  const at = (part: number): number => Math.round(samples[Math.floor(samples.length * part)] ?? 0)
+  return { ns: at(0.5), p99: at(0.99) }
+}
+
+/** Monotonic nanoseconds, the same clock in all processes. */
+export function nowNs(): number {
+  return Number(process.hrtime.bigint())
+}
+
+/** Starts this same program again, as the other side on its own core; `fds` become 3 and up, and are closed here. */
+export function startOther(
+  cpu: string,
+  args: readonly string[],
+  fds: readonly (OwnedFd | 'pipe' | 'ipc')[],
+): ChildProcess {
+  const extra = fds.map((fd) => (typeof fd === 'string' ? fd : fd.number))
+  const [program = ''] = process.argv.slice(1)
+  const child = spawn('taskset', ['-c', cpu, process.execPath, program, 'other', ...args], {
+    stdio: ['pipe', 'pipe', 'inherit', ...extra],
+    serialization: 'advanced',
+  })
+  for (const fd of fds) if (typeof fd !== 'string') fd.close()
+  child.on('error', (error) => {
+    throw error
+  })
+  return child
+}
+
+/** Ends this process when whoever started it has gone. */
+export function endWithStdin(): void {
+  process.stdin.on('end', () => process.exit()).resume()
+}
