@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compareHandoff, type Comparison } from '../play/compare.js'
-import { dashboard, PICTURE, plainLine } from '../play/dashboard.js'
+import { dashboard, pictureSize, plainLine } from '../play/dashboard.js'
 import { readKeys } from '../play/keys.js'
 import { Session } from '../play/session.js'
 import { summarize, summaryLines } from '../play/summary.js'
@@ -25,6 +25,8 @@ const LINE_MS = 1000
 export async function play(input: string | undefined, flags: PlayFlags): Promise<number> {
   const screen = process.stdout.isTTY && !flags.json ? new LiveScreen(process.stdout) : undefined
   const stopped = new AbortController()
+  // What the processes complain of must not land in the middle of the screen.
+  const complaints: string[] = []
   using session = new Session(
     {
       input: input ?? CLIP,
@@ -32,7 +34,11 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
       loop: flags.loop,
       frames: flags.frames,
       contactSheet: resolve(flags.contactSheet),
-      picture: screen === undefined ? undefined : PICTURE,
+      picture: screen === undefined ? undefined : pictureSize(screen),
+      onError: (text) => {
+        if (screen === undefined) process.stderr.write(text)
+        else complaints.push(text)
+      },
     },
     () => {},
   )
@@ -43,6 +49,7 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   const exitCodes = await showing(session, screen, flags, stop)
+  process.stderr.write(complaints.join(''))
   const failed = exitCodes.camera !== 0 || session.state.camera === undefined
   const comparison =
     failed || stopped.signal.aborted ? undefined : await compare(flags, stopped.signal)
@@ -60,7 +67,10 @@ async function showing(
   flags: PlayFlags,
   stop: () => void,
 ): Promise<Awaited<ReturnType<Session['run']>>> {
-  const style = { color: isColorWanted(process.env) }
+  const style = {
+    color: isColorWanted(process.env),
+    picture: session.picture ?? { columns: 0, rows: 0 },
+  }
   const talk = flags.json ? process.stderr : process.stdout
   const show = (): void => {
     if (screen !== undefined) screen.draw(dashboard(session.state, style))

@@ -16,17 +16,28 @@ export class Child {
   #exitCode: ExitCode | undefined
   readonly #process: ChildProcess
 
-  /** @param args - of the dmabuf command; standard input is shared with one whose input is `-` */
-  constructor(name: string, args: readonly string[], onReport: (report: Report) => void) {
+  /**
+   * @param args - of the dmabuf command; standard input is shared with one whose input is `-`
+   * @param onError - hears what it says on standard error
+   */
+  constructor(
+    name: string,
+    args: readonly string[],
+    onReport: (report: Report) => void,
+    onError: (text: string) => void,
+  ) {
     this.name = name
     const shareInput = args.includes('-')
-    this.#process = fork(MAIN, args, { stdio: [shareInput ? 'inherit' : 'ignore', 'ignore', 'inherit', 'ipc'] })
+    this.#process = fork(MAIN, args, {
+      stdio: [shareInput ? 'inherit' : 'ignore', 'ignore', 'pipe', 'ipc'],
+    })
     this.pid = this.#process.pid ?? -1
+    this.#process.stderr?.setEncoding('utf8').on('data', onError)
     this.#process.on('message', (message) => {
       onReport(message as Report)
     })
     this.exited = new Promise((resolve) => {
-      this.#process.once('exit', (code, signal) => {
+      this.#process.once('close', (code, signal) => {
         this.#exitCode = signal ?? code ?? 1
         resolve(this.#exitCode)
       })

@@ -3,12 +3,30 @@ import { pictureLines } from '../screen/picture-lines.js'
 import type { ReportedPicture, ViewerProgress } from '../roles/report.js'
 import type { PlayState, RoleName } from './session.js'
 
-/** Columns and rows of a viewer's small picture, in half-block points. */
-export const PICTURE = { columns: 38, rows: 22 } as const
+/** Columns and rows of a viewer's small picture, in half-block points: two rows to a line. */
+export interface PictureSize {
+  readonly columns: number
+  readonly rows: number
+}
 
-/** How text is dressed: colours, or nothing. */
+/** How the screen is drawn. */
 export interface Style {
   readonly color: boolean
+  readonly picture: PictureSize
+}
+
+/** Lines of the screen besides the pictures, at most. */
+const OTHER_LINES = 15
+
+/** The largest two pictures side by side that leave room for the rest of the screen. */
+export function pictureSize(terminal: {
+  readonly columns: number
+  readonly rows: number
+}): PictureSize {
+  const lines = Math.max(3, Math.min(12, terminal.rows - OTHER_LINES))
+  const widest = Math.max(8, Math.floor((terminal.columns - 2) / 2))
+  const columns = Math.min(widest, Math.round((lines * 2 * 16) / 9))
+  return { columns, rows: 2 * lines }
 }
 
 const ROLES = ['camera', 'measure', 'pictures'] as const
@@ -29,7 +47,6 @@ export function dashboard(state: PlayState, style: Style): string[] {
     ...ROLES.map((name) => roleLine(state, name, dim)),
     '',
     ...sharedLines(state),
-    '',
     ...state.events.slice(-2).map((event) => `* ${event}`),
     ...[stallLine(state) ?? []].flat(),
     dim('k kill a viewer    s stop it, or let it go on    q quit'),
@@ -74,7 +91,7 @@ export function bytesText(bytes: number): string {
 function picturePair({ drawn }: PlayState, style: Style): string[] {
   const left = picture(drawn.measure, style)
   const right = picture(drawn.pictures, style)
-  const title = 'measure (every frame)'.padEnd(PICTURE.columns)
+  const title = 'measure (every frame)'.padEnd(style.picture.columns)
   return [
     `${title}  pictures (the newest)`,
     ...left.map((line, row) => `${line}  ${right[row] ?? ''}`),
@@ -82,7 +99,7 @@ function picturePair({ drawn }: PlayState, style: Style): string[] {
 }
 
 function picture(drawn: ReportedPicture | undefined, style: Style): string[] {
-  const { columns, rows } = PICTURE
+  const { columns, rows } = style.picture
   if (drawn === undefined) return Array.from({ length: rows / 2 }, () => ' '.repeat(columns))
   return pictureLines({ ...drawn, rgb: Buffer.from(drawn.rgb, 'base64') }, style)
 }
@@ -104,10 +121,10 @@ function roleLine(state: PlayState, name: RoleName, dim: (text: string) => strin
 }
 
 function measuredText(viewer: ViewerProgress): string {
-  const handoff = `, handoff p50 ${us(viewer.handoffP50Us)} p99 ${us(viewer.handoffP99Us)}`
+  const handoff = `, handoff ${us(viewer.handoffP50Us)}, p99 ${us(viewer.handoffP99Us)}`
   if (viewer.mode === 'latest') return `, ${viewer.missed} skipped${handoff}`
-  const motion = viewer.motion === undefined ? '' : `, motion ${viewer.motion.toFixed(2)}`
-  return `${handoff}, luma ${viewer.luma?.toFixed(1) ?? '-'}${motion}`
+  const motion = viewer.motion === undefined ? '' : `, motion ${viewer.motion.toFixed(1)}`
+  return `${handoff}, luma ${viewer.luma?.toFixed(0) ?? '-'}${motion}`
 }
 
 function sharedLines(state: PlayState): string[] {

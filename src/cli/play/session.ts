@@ -20,6 +20,8 @@ export interface PlayOptions {
   readonly contactSheet: string
   /** Size of the viewers' small pictures; none where there is no screen. */
   readonly picture: { readonly columns: number; readonly rows: number } | undefined
+  /** Hears what the processes say on standard error. */
+  readonly onError: (text: string) => void
 }
 
 /** The three processes. */
@@ -71,6 +73,11 @@ export class Session implements Disposable {
       events: [],
       startedMs: performance.now(),
     }
+  }
+
+  /** Size of the viewers' small pictures, as it was asked for. */
+  get picture(): PlayOptions['picture'] {
+    return this.#options.picture
   }
 
   get state(): PlayState {
@@ -161,10 +168,11 @@ export class Session implements Disposable {
   }
 
   #start(name: RoleName, args: readonly string[]): Child {
-    const child = new Child(name, args, (report) => {
+    const onReport = (report: Report): void => {
       this.#receive(report)
       this.#changed()
-    })
+    }
+    const child = new Child(name, args, onReport, this.#options.onError)
     this.#children[name] = child
     this.#state.pids = { ...this.#state.pids, [name]: child.pid }
     void child.exited.then((code) => {

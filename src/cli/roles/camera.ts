@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Consumer, FrameQueue, WritableFrame } from '../../linux/index.js'
 import { serveFrames } from '../../linux/index.js'
+import { onWarning } from '../../core/warn.js'
 import { decodeAhead } from '../media/decode-ahead.js'
 import { openSource, type MediaSource, type SourceFrame } from '../media/source.js'
 import type { ConsumerState, Reporter } from './report.js'
@@ -38,6 +39,10 @@ export async function runCamera(
   finish: () => Promise<void> = async () => {},
 ): Promise<void> {
   const source = await open(options)
+  // Whom it waits for is in every report: no warning besides.
+  using _quiet = onWarning(({ rule, message }) => {
+    if (rule !== 'DMABUF_SLOW_CONSUMER') process.stderr.write(`dmabuf: ${message}\n`)
+  })
   try {
     await using queue = await serve(options, source)
     reportReady(options, source, queue, report)

@@ -11,9 +11,14 @@ test('Child hands on reports, ends when told to, and says how it ended', async (
   const first = new Promise<Report>((resolve) => {
     ready = resolve
   })
-  const child = new Child('camera', ['camera', join(folder.path, 'socket')], (report) => {
-    ready(report)
-  })
+  const child = new Child(
+    'camera',
+    ['camera', join(folder.path, 'socket')],
+    (report) => {
+      ready(report)
+    },
+    () => {},
+  )
   const report = await first
   assert.equal(report.kind, 'camera-ready')
   assert.equal(child.exitCode, undefined)
@@ -24,9 +29,28 @@ test('Child hands on reports, ends when told to, and says how it ended', async (
 
 test('Child says which signal killed it; telling it something afterwards is harmless', async () => {
   using folder = scratchFolder()
-  const child = new Child('camera', ['camera', join(folder.path, 'socket')], () => {})
+  const child = new Child(
+    'camera',
+    ['camera', join(folder.path, 'socket')],
+    () => {},
+    () => {},
+  )
   child.kill('SIGKILL')
   assert.equal(await child.exited, 'SIGKILL')
   child.stop()
   child.kill('SIGKILL')
+})
+
+test('Child hands on what is said on standard error, all of it before it ends', async () => {
+  let said = ''
+  const child = new Child(
+    'camera',
+    ['camera', '/', 'x'],
+    () => {},
+    (text) => {
+      said += text
+    },
+  )
+  assert.equal(await child.exited, 1)
+  assert.match(said, /^dmabuf: .*\n$/)
 })

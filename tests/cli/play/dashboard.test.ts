@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bytesCopied, bytesText, dashboard, plainLine, us } from '#src/cli/play/dashboard.js'
+import {
+  bytesCopied,
+  bytesText,
+  dashboard,
+  pictureSize,
+  plainLine,
+  us,
+} from '#src/cli/play/dashboard.js'
 import type { PlayState } from '#src/cli/play/session.js'
 import { playState } from '../../helpers/play-state.js'
 
-const plain = { color: false }
+const picture = { columns: 30, rows: 16 }
+const plain = { color: false, picture }
 
 test('dashboard without a camera yet says so', () => {
   const lines = dashboard({ ...playState(), ready: undefined }, plain)
@@ -16,7 +24,7 @@ test('dashboard shows who shares which inodes, and the pool once', () => {
   assert.match(text, /clip\.y4m {2}640x360 YU12, 25 fps {2}frame 40/)
   assert.match(text, /shared {4}inodes 11 12 in all three processes/)
   assert.match(text, /Pss of the three together 1\.6 MiB, the pool is 1\.6 MiB/)
-  assert.match(text, /measure {3}pid 2 {2}40 frames, handoff p50 50 µs p99 1\.5 ms, luma 30\.0/)
+  assert.match(text, /measure {3}pid 2 {2}40 frames, handoff 50 µs, p99 1\.5 ms, luma 30, motion 1\.[23]/)
   assert.match(text, /pictures {2}pid 3 {2}38 frames, 2 skipped/)
 })
 
@@ -28,7 +36,7 @@ test('dashboard says when the processes do not share the same memory', () => {
 
 test('dashboard without colour writes no escape sequence; with colour it does', () => {
   assert.doesNotMatch(dashboard(playState(), plain).join(''), /\x1b/)
-  assert.match(dashboard(playState(), { color: true }).join(''), /\x1b\[1m/)
+  assert.match(dashboard(playState(), { color: true, picture }).join(''), /\x1b\[1m/)
 })
 
 test('dashboard names the viewer that the camera waits for, and what it holds', () => {
@@ -61,6 +69,20 @@ test('us and bytesText choose their units at 1000 and 1024', () => {
   assert.deepEqual([us(undefined), us(999), us(1000)], ['-', '999 µs', '1.0 ms'])
   assert.deepEqual([bytesText(1023), bytesText(1024)], ['1023 B', '1 KiB'])
   assert.deepEqual([bytesText(1024 * 1024 - 1), bytesText(1024 * 1024)], ['1024 KiB', '1.0 MiB'])
+})
+
+test('A screen with everything on it fits a terminal of 80 by 24', () => {
+  const terminal = { columns: 80, rows: 23 }
+  const state = { ...stalled(), events: ['one', 'two', 'three'] }
+  const lines = dashboard(state, { color: false, picture: pictureSize(terminal) })
+  assert.ok(lines.length <= terminal.rows, String(lines.length))
+  for (const line of lines) assert.ok(line.length <= terminal.columns, line)
+})
+
+test('pictureSize grows with the terminal up to 12 lines, and two fit side by side', () => {
+  assert.deepEqual(pictureSize({ columns: 200, rows: 60 }), { columns: 43, rows: 24 })
+  assert.deepEqual(pictureSize({ columns: 60, rows: 60 }), { columns: 29, rows: 24 })
+  assert.deepEqual(pictureSize({ columns: 80, rows: 10 }), { columns: 11, rows: 6 })
 })
 
 function stalled(): PlayState {

@@ -20,6 +20,7 @@ function play(): Playing {
   const options = {
     ...{ input, fast: false, loop: true, frames: undefined, picture: undefined },
     contactSheet: join(folder.path, 'sheet.png'),
+    onError: () => {},
   }
   const session = new Session(options, () => {
     for (const watcher of watchers) watcher()
