@@ -32,6 +32,8 @@ export interface QueueConsumerOptions {
   readonly firstTicket: number
   /** Somebody was told to leave: read the link, and throw if it is us. */
   readonly checkEviction: () => void
+  /** acquire() gave a buffer back that it had claimed in vain: ring the producer if it wants that. */
+  readonly claimDropped?: () => void
 }
 
 /**
@@ -130,6 +132,8 @@ export class QueueConsumer {
       const newest = this.#published.load()
       if (newest === ticket) return this.#claimed(ticket, bufferIndex)
       this.#setClaim(bufferIndex, false)
+      // A producer that looked meanwhile took the buffer for held, and may be asleep.
+      this.#options.claimDropped?.()
       ticket = newest
     }
     throw new DmaBufError('EPROTO', 'receive', 'The producer publishes without end')
