@@ -19,6 +19,7 @@ import type { OwnedFd } from './owned-fd.js'
 import { TimelinePublisher } from './timeline-publisher.js'
 
 const SLICE_MS = 20
+const TURNS_BETWEEN_LOOKS = 64
 
 /** How long a blocking wait may take, and what it signals on the way. */
 export interface BlockingWaitOptions {
@@ -42,7 +43,6 @@ export class RemoteTimeline implements Disposable {
   readonly #timeline: Timeline
   readonly #resources: Disposable[]
   #closed = false
-  #pumpedMs = 0
 
   /** @internal Use receiveTimeline(). @param page - moved @param set - moved */
   constructor(name: string, link: Link, parts: { page: OwnedFd; set: OwnedFd; own: OwnedFd }) {
@@ -124,12 +124,16 @@ export class RemoteTimeline implements Disposable {
     this.#watcher.sleep(true)
     try {
       if (signalFirst !== undefined) wake = signalOwing(signalFirst)
-      while (!this.#reached(seqno)) {
-        const leftMs = deadline - performance.now()
+      for (let turn = 1; !this.#reached(seqno); turn++) {
+        // The clock is read only for whoever has a deadline: it is a tenth of what a turn costs here.
+        const leftMs = deadline === Infinity ? SLICE_MS : deadline - performance.now()
         if (leftMs <= 0)
           throw new DmaBufError('ETIMEDOUT', 'waitSync', `No seqno ${seqno} after ${timeoutMs} ms`)
-        this.#sleep(Math.min(SLICE_MS, Math.ceil(leftMs)), wake)
+        const woken = this.#sleep(Math.min(SLICE_MS, Math.ceil(leftMs)), wake)
         wake = undefined
+        // A dead owner wakes nobody: after each slice look at the link, and now and then also where the
+        // owner's word is never the expected one, so that nothing sleeps.
+        if (!woken || turn % TURNS_BETWEEN_LOOKS === 0) this.#link.pump()
       }
     } finally {
       if (wake !== undefined) native().futexWake(wake.handle, TIMELINE_FUTEX_OFFSET)
@@ -157,7 +161,7 @@ export class RemoteTimeline implements Disposable {
     return false
   }
 
-  #sleep(ms: number, wake: Mapping | undefined): void {
+  #sleep(ms: number, wake: Mapping | undefined): boolean {
     const { handle } = this.#mapping
     const expected = this.#reader.expectedWord
     const at = TIMELINE_FUTEX_OFFSET
@@ -165,12 +169,7 @@ export class RemoteTimeline implements Disposable {
       wake === undefined
         ? native().futexWait(handle, at, expected, ms)
         : native().futexWakeWait(wake.handle, at, handle, at, expected, ms)
-    // A dead owner wakes nobody: after each slice look at the link, and also where the owner's word is
-    // never the expected one, so that nothing sleeps.
-    const nowMs = performance.now()
-    if (result >= 0 && nowMs - this.#pumpedMs < SLICE_MS) return
-    this.#pumpedMs = nowMs
-    this.#link.pump()
+    return result >= 0
   }
 
   #refresh(): void {
