@@ -128,17 +128,18 @@ function measuredText(viewer: ViewerProgress): string {
 }
 
 function sharedLines(state: PlayState): string[] {
-  const seen = ROLES.map((name) => state.memory[name])
+  const seen = ROLES.flatMap((name) => state.memory[name] ?? [])
   const copied = `copied    ${bytesCopied(state)} bytes after the camera's write`
-  const [first, ...others] = seen
-  if (first === undefined || others.includes(undefined)) return ['shared    -', copied]
-  const same = others.every((other) => other?.inodes.join() === first.inodes.join())
-  const pss = seen.reduce((sum, memory) => sum + (memory?.pssBytes ?? 0), 0)
+  const [first] = seen
+  if (first === undefined) return ['shared    -', 'memory    -', copied]
+  const same = seen.every((memory) => memory.inodes.join() === first.inodes.join())
+  const pss = seen.reduce((sum, memory) => sum + memory.pssBytes, 0)
   const { buffers = 0, lengthBytes = 0 } = state.ready ?? {}
-  const who = same ? 'in all three processes' : 'NOT the same in all three processes'
+  const who = `${same ? 'in' : 'NOT the same in'} ${seen.length} processes`
+  const pool = bytesText(buffers * lengthBytes)
   return [
     `shared    inodes ${first.inodes.join(' ')} ${who}`,
-    `memory    Pss of the three together ${bytesText(pss)}, the pool is ${bytesText(buffers * lengthBytes)}`,
+    `memory    Pss of the ${seen.length} together ${bytesText(pss)}, the pool is ${pool}`,
     copied,
   ]
 }

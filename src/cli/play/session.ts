@@ -132,7 +132,8 @@ export class Session implements Disposable {
       const seen = pid === undefined ? undefined : readFrameMemory(pid)
       if (seen !== undefined && seen.inodes.length > 0) memory[name] = seen
     }
-    this.#state.memory = { ...this.#state.memory, ...memory }
+    // Once the camera has gone nothing is shared: what was seen before is what the run was.
+    if (memory.camera !== undefined) this.#state.memory = memory
   }
 
   [Symbol.dispose](): void {

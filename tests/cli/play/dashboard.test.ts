@@ -22,8 +22,8 @@ test('dashboard without a camera yet says so', () => {
 test('dashboard shows who shares which inodes, and the pool once', () => {
   const text = dashboard(playState(), plain).join('\n')
   assert.match(text, /clip\.y4m {2}640x360 YU12, 25 fps {2}frame 40/)
-  assert.match(text, /shared {4}inodes 11 12 in all three processes/)
-  assert.match(text, /Pss of the three together 1\.6 MiB, the pool is 1\.6 MiB/)
+  assert.match(text, /shared {4}inodes 11 12 in 3 processes/)
+  assert.match(text, /Pss of the 3 together 1\.6 MiB, the pool is 1\.6 MiB/)
   assert.match(
     text,
     /measure {3}pid 2 {2}40 frames, handoff 50 µs, p99 1\.5 ms, luma 30, motion 1\.[23]/,
