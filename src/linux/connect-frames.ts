@@ -1,3 +1,4 @@
+import { DmaBufError } from '../core/errors.js'
 import { MAX_BUFFERS } from '../interprocess/queue-page.js'
 import { FrameStream } from './frame-stream.js'
 import { connectLink, type ConnectOptions } from './link-connect.js'
@@ -27,8 +28,15 @@ export async function connectFrames(
   if (!Number.isInteger(maxHeld) || maxHeld < 1 || maxHeld > MAX_BUFFERS - 2)
     throw new RangeError(`maxHeld must be 1 to ${MAX_BUFFERS - 2}: ${maxHeld}`)
   const connect = async (rung: () => void, once: ConnectOptions): Promise<QueueConnection> => {
-    const link = typeof at === 'string' ? await connectLink(at, once) : at
-    return QueueConnection.join(link, { ...once, mode, maxHeld, access }, rung)
+    for (;;) {
+      const link = typeof at === 'string' ? await connectLink(at, once) : at
+      try {
+        return await QueueConnection.join(link, { ...once, mode, maxHeld, access }, rung)
+      } catch (error) {
+        // The server died while we joined it.
+        if (!waitForServer || at === link || !DmaBufError.is(error, 'EOWNERDEAD')) throw error
+      }
+    }
   }
   const stream = new FrameStream({
     mode,

@@ -278,16 +278,12 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   ): Promise<void> {
     this.#connection = undefined
     await dead.close()
-    while (!this.#closed && this.#failure === undefined) {
-      try {
-        const connection = await reconnect(this.rung, this.#abort.signal)
-        if (this.#closed) await connection.close()
-        else this.attach(connection)
-        return
-      } catch (error) {
-        // The next server may die while we join it; anything else it says is meant for us.
-        if (!this.#closed && !isDeath(error)) this.#fail(error)
-      }
+    try {
+      const connection = await reconnect(this.rung, this.#abort.signal)
+      if (this.#closed) await connection.close()
+      else this.attach(connection)
+    } catch (error) {
+      if (!this.#closed) this.#fail(error)
     }
   }
 }

@@ -123,7 +123,7 @@ async function joinQueue(
   initConsumerPage(own)
   sealForReaders(page)
   const bell = resources.own(new Doorbell())
-  await link.post(MessageType.queueJoin, encodeJoin({ mode, maxHeld }), { fds: [page, bell.set] })
+  await postJoin(link, encodeJoin({ mode, maxHeld }), [page, bell.set])
   page.close()
   bell.set.close()
   const { signal } = options
@@ -132,7 +132,7 @@ async function joinQueue(
   if (received === undefined)
     throw new DmaBufError('EPIPE', 'connectFrames', 'The server closed the link')
   const { welcome, queue, buffers } = openWelcome(received, { options, resources, rung })
-  const consumer = new QueueConsumer({
+  const consumer: QueueConsumer = new QueueConsumer({
     queue: queue.words(),
     own,
     mode,
@@ -140,12 +140,29 @@ async function joinQueue(
     bufferCount: welcome.bufferCount,
     bufferLengthBytes: welcome.lengthBytes,
     firstTicket: welcome.firstTicket,
+    claimDropped: () => {
+      if (consumer.producerBell.take()) bell.ring()
+    },
     checkEviction: () => {
       link.pump()
       if (link.end !== undefined && !link.end.clean) throw link.end.error
     },
   })
   return { link, consumer, buffers, bell, resources }
+}
+
+async function postJoin(
+  link: Link,
+  join: Uint8Array<ArrayBuffer>,
+  fds: readonly OwnedFd[],
+): Promise<void> {
+  try {
+    await link.post(MessageType.queueJoin, join, { fds })
+  } catch (error) {
+    // Whoever has left already may have said why, and whoever has not is dead.
+    link.pump()
+    throw link.end === undefined || link.end.clean ? error : link.end.error
+  }
 }
 
 function openWelcome(
