@@ -71,6 +71,15 @@ export class Camera implements AsyncDisposable {
     })
   }
 
+  /** Resolves once so many viewers are connected. */
+  async untilJoined(count: number): Promise<void> {
+    await this.remote.run(
+      ({ state, resources }, wanted) =>
+        resources.until(() => state.queue.consumers.length === wanted),
+      count,
+    )
+  }
+
   async close(): Promise<void> {
     await this.remote.run(({ state }) => state.queue.close())
   }
