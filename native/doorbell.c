@@ -31,7 +31,7 @@ static napi_value doorbell(napi_env env, napi_callback_info info) {
 static napi_value ring(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   const uint64_t one = 1;
-  return result_of(env, write(int_argument(env, &args, 0), &one, sizeof one) < 0 ? -1 : 0);
+  return result_of(env, write(fd_argument(env, &args, 0), &one, sizeof one) < 0 ? -1 : 0);
 }
 
 void export_doorbell(napi_env env, napi_value exports) {

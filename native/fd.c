@@ -21,13 +21,13 @@ static napi_value memfd(napi_env env, napi_callback_info info) {
 // truncate(fd, lengthBytes) -> 0
 static napi_value truncate_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  return result_of(env, ftruncate(int_argument(env, &args, 0), long_argument(env, &args, 1)));
+  return result_of(env, ftruncate(fd_argument(env, &args, 0), long_argument(env, &args, 1)));
 }
 
 // allocate(fd, lengthBytes) -> 0: reserves every page, so that a full /dev/shm is an error, not SIGBUS.
 static napi_value allocate(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  int fd = int_argument(env, &args, 0);
+  int fd = fd_argument(env, &args, 0);
   int64_t length = long_argument(env, &args, 1);
   int result;
   do result = fallocate(fd, 0, 0, length);
@@ -37,12 +37,12 @@ static napi_value allocate(napi_env env, napi_callback_info info) {
 
 static napi_value add_seals(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  return result_of(env, fcntl(int_argument(env, &args, 0), F_ADD_SEALS, int_argument(env, &args, 1)));
+  return result_of(env, fcntl(fd_argument(env, &args, 0), F_ADD_SEALS, int_argument(env, &args, 1)));
 }
 
 static napi_value get_seals(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  return result_of(env, fcntl(int_argument(env, &args, 0), F_GET_SEALS));
+  return result_of(env, fcntl(fd_argument(env, &args, 0), F_GET_SEALS));
 }
 
 // stat(fd, into: Int32Array(2)) -> size; the inode goes into the two words, low first.
@@ -52,7 +52,7 @@ static napi_value stat_fd(napi_env env, napi_callback_info info) {
   struct statx status;
   if (into.data == NULL || into.length < 8) return number(env, -EINVAL);
   // Not fstat(): C libraries before glibc 2.33, which Node 20 still runs on, do not export it.
-  if (statx(int_argument(env, &args, 0), "", AT_EMPTY_PATH, STATX_INO | STATX_SIZE, &status) < 0)
+  if (statx(fd_argument(env, &args, 0), "", AT_EMPTY_PATH, STATX_INO | STATX_SIZE, &status) < 0)
     return number(env, -errno);
   uint64_t inode = status.stx_ino;
   memcpy(into.data, &inode, sizeof inode);
@@ -61,19 +61,19 @@ static napi_value stat_fd(napi_env env, napi_callback_info info) {
 
 static napi_value dup_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  return result_of(env, fcntl(int_argument(env, &args, 0), F_DUPFD_CLOEXEC, 3));
+  return result_of(env, fcntl(fd_argument(env, &args, 0), F_DUPFD_CLOEXEC, 3));
 }
 
 // setCloseOnExec(fd) -> 0: for a descriptor inherited at spawn, which must not go on to grandchildren.
 static napi_value set_close_on_exec(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  return result_of(env, fcntl(int_argument(env, &args, 0), F_SETFD, FD_CLOEXEC));
+  return result_of(env, fcntl(fd_argument(env, &args, 0), F_SETFD, FD_CLOEXEC));
 }
 
 // close(fd) -> 0. Never repeated on EINTR: Linux has closed the descriptor then.
 static napi_value close_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  int result = close(int_argument(env, &args, 0));
+  int result = close(fd_argument(env, &args, 0));
   return number(env, result < 0 && errno != EINTR ? -errno : 0);
 }
 

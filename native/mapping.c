@@ -55,7 +55,7 @@ uint32_t *mapping_word(mapping_t *mapping, int64_t offset) {
 //   2 read only, shared: for pages that only native code and careful callers load from
 static napi_value map(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  int fd = int_argument(env, &args, 0);
+  int fd = fd_argument(env, &args, 0);
   int64_t length = long_argument(env, &args, 1);
   int mode = int_argument(env, &args, 2);
   if (length <= 0 || mode < 0 || mode > 2) return number(env, -EINVAL);

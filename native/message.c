@@ -49,7 +49,8 @@ int64_t receive_message(int socket, bytes_t bytes, ancillary_t *ancillary) {
   if (message.msg_controllen > 0) take_control(&message, ancillary);
   if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
     close_all(ancillary);
-    return -EMSGSIZE;
+    // There is space for as many as the kernel sends: it cuts only where it cannot install one.
+    return message.msg_flags & MSG_CTRUNC ? -EMFILE : -EMSGSIZE;
   }
   return length;
 }
@@ -61,14 +62,14 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   bytes_t ancillary = bytes_argument(env, &args, 2);
   if (bytes.data == NULL || ancillary.data == NULL || ancillary.length < sizeof(ancillary_t))
     return number(env, -EINVAL);
-  return number(env, receive_message(int_argument(env, &args, 0), bytes,
+  return number(env, receive_message(fd_argument(env, &args, 0), bytes,
                                      (ancillary_t *)(void *)ancillary.data));
 }
 
 // send(fd, bytes, lengthBytes, fds?: Int32Array) -> bytes sent. The descriptors stay the caller's.
 static napi_value send_message(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  int fd = int_argument(env, &args, 0);
+  int fd = fd_argument(env, &args, 0);
   bytes_t bytes = bytes_argument(env, &args, 1);
   int64_t length = long_argument(env, &args, 2);
   bytes_t fds = args.count > 3 ? bytes_argument(env, &args, 3) : (bytes_t){NULL, 0};

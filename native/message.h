@@ -12,8 +12,8 @@ typedef struct {
   int32_t fds[MESSAGE_MAX_FDS];
 } ancillary_t;
 
-// Bytes received, 0 at the end of the stream, or -errno. -EMSGSIZE: longer than `bytes`, or descriptors
-// that did not fit; all received ones are closed then.
+// Bytes received, 0 at the end of the stream, or -errno. -EMSGSIZE: longer than `bytes`. -EMFILE: this
+// process had no room for a descriptor. All received ones are closed then, and the message is lost.
 int64_t receive_message(int socket, bytes_t bytes, ancillary_t *ancillary);
 
 #endif

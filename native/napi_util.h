@@ -29,6 +29,13 @@ static inline int32_t int_argument(napi_env env, const arguments_t *args, size_t
   return value;
 }
 
+// A descriptor; -1, which is never open, for anything but an integer in range: NaN must not mean stdin.
+static inline int fd_argument(napi_env env, const arguments_t *args, size_t index) {
+  double value = -1;
+  if (index < args->count) napi_get_value_double(env, args->values[index], &value);
+  return value >= 0 && value <= INT32_MAX && value == (int)value ? (int)value : -1;
+}
+
 static inline uint32_t uint_argument(napi_env env, const arguments_t *args, size_t index) {
   uint32_t value = 0;
   if (index < args->count) napi_get_value_uint32(env, args->values[index], &value);

@@ -90,7 +90,8 @@ static void ready(uv_poll_t *handle, int status, int events) {
   poll_t *poll = handle->data;
   if (poll->closing) return;
   int64_t received = status;
-  if (poll->mode == MESSAGES && status >= 0 && (events & 1)) {
+  // libuv says EBADF for a socket with an error pending (ECONNRESET): the socket itself knows better.
+  if (poll->mode == MESSAGES && (status < 0 || (events & 1))) {
     received = receive_message(poll->fd, poll->bytes, (ancillary_t *)(void *)poll->ancillary.data);
     if (received == -EAGAIN && events == 1) return;
   } else if (poll->mode == DOORBELL && status >= 0) {
@@ -122,13 +123,16 @@ static napi_value poll_open(napi_env env, napi_callback_info info) {
   uv_loop_t *loop = NULL;
   poll_t *poll = calloc(1, sizeof *poll);
   if (poll == NULL) return number(env, -ENOMEM);
-  poll->fd = int_argument(env, &args, 0);
+  poll->fd = fd_argument(env, &args, 0);
   poll->env = env;
   poll->mode = int_argument(env, &args, 2);
   poll->bytes = bytes_argument(env, &args, 3);
   poll->ancillary = bytes_argument(env, &args, 4);
   int flags = fcntl(poll->fd, F_GETFL);
   int result = uv_handle_size(UV_POLL_TYPE) > sizeof poll->handle ? -EINVAL : 0;
+  napi_valuetype type = napi_undefined;
+  if (args.count > 1) napi_typeof(env, args.values[1], &type);
+  if (type != napi_function) result = -EINVAL;
   if (args.count < 3 || poll->mode < 0 || poll->mode >= MODE_COUNT) result = -EINVAL;
   if (poll->mode == MESSAGES &&
       (poll->bytes.data == NULL || poll->ancillary.length < sizeof(ancillary_t)))
@@ -157,13 +161,13 @@ static napi_value poll_open(napi_env env, napi_callback_info info) {
   return external;
 }
 
-// pollStart(poll, events) -> 0. events: 1 readable, 2 writable, 0 stops.
+// pollStart(poll, events) -> 0. events: 1 readable, 2 writable, 4 the peer has gone, 0 stops.
 static napi_value poll_start(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   poll_t *poll = poll_argument(env, &args);
   int events = int_argument(env, &args, 1);
   if (poll == NULL || poll->closing) return number(env, -EBADF);
-  if (events < 0 || events > 3) return number(env, -EINVAL);
+  if (events < 0 || events > 7) return number(env, -EINVAL);
   if (events == 0) return number(env, uv_poll_stop(&poll->handle));
   return number(env, uv_poll_start(&poll->handle, events, ready));
 }

@@ -68,7 +68,7 @@ static napi_value connect_to(napi_env env, napi_callback_info info) {
 static napi_value accept_one(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   int fd;
-  do fd = accept4(int_argument(env, &args, 0), NULL, NULL, SOCK_CLOEXEC);
+  do fd = accept4(fd_argument(env, &args, 0), NULL, NULL, SOCK_CLOEXEC);
   while (fd < 0 && errno == EINTR);
   return result_of(env, fd);
 }
@@ -80,7 +80,7 @@ static napi_value peer(napi_env env, napi_callback_info info) {
   struct ucred credentials;
   socklen_t length = sizeof credentials;
   if (into.data == NULL || into.length < sizeof credentials) return number(env, -EINVAL);
-  if (getsockopt(int_argument(env, &args, 0), SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+  if (getsockopt(fd_argument(env, &args, 0), SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
     return number(env, -errno);
   memcpy(into.data, &credentials, sizeof credentials);
   return number(env, 0);
@@ -89,7 +89,7 @@ static napi_value peer(napi_env env, napi_callback_info info) {
 // socketType(fd) -> SOCK_SEQPACKET where it is one of ours; -ENOTSOCK or another type otherwise
 static napi_value is_link(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  int fd = int_argument(env, &args, 0);
+  int fd = fd_argument(env, &args, 0);
   int value = 0;
   socklen_t length = sizeof value;
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &value, &length) < 0) return number(env, -errno);
@@ -103,7 +103,7 @@ static napi_value is_link(napi_env env, napi_callback_info info) {
 static napi_value pass_credentials(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   int on = int_argument(env, &args, 1);
-  return result_of(env, setsockopt(int_argument(env, &args, 0), SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+  return result_of(env, setsockopt(fd_argument(env, &args, 0), SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
 }
 
 void export_socket(napi_env env, napi_value exports) {
