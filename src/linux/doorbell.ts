@@ -39,11 +39,16 @@ export class DoorbellListener implements Disposable {
 
   /**
    * @param set - moved here
-   * @param keepAlive - whether waiting for it keeps the process alive; see keepAlive()
+   * @param rung - called on the event loop; listening does not keep the process alive
    */
   constructor(set: OwnedFd, rung: () => void) {
     this.#set = set
-    const poll = native().pollOpen(set.number, rung, PollMode.doorbell)
+    const ready = (_events: number, received: number): void => {
+      if (received >= 0) rung()
+      // No epoll set, though pollable: it would call for ever, and never ring.
+      else this.close()
+    }
+    const poll = native().pollOpen(set.number, ready, PollMode.doorbell)
     if (typeof poll === 'number') {
       set.close()
       check(poll, 'doorbell', () => 'The peer sent no doorbell')

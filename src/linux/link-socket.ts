@@ -8,6 +8,7 @@ import type { Peer } from './peer.js'
 
 const READABLE = 1
 const WRITABLE = 2
+const DISCONNECTED = 4
 
 // One pair per thread: what is received is handed on before the next message is read.
 const bytes = new Uint8Array(MAX_MESSAGE_BYTES)
@@ -17,8 +18,8 @@ const ancillary = new Int32Array(4 + 253)
 export interface LinkSocketEvents {
   /** A message; `fds` are the receiver's, `sender` is there where the kernel was asked to say. */
   message(bytes: Uint8Array<ArrayBuffer>, fds: OwnedFd[], sender: Peer | undefined): void
-  /** The stream has ended, or broke. Called once. */
-  ended(reset: boolean): void
+  /** The stream has ended, was reset, or cannot be read on. Called once. */
+  ended(how: 'end' | 'reset' | DmaBufError): void
 }
 
 interface Sending {
@@ -122,6 +123,8 @@ export class LinkSocket {
 
   #ready(ready: number, received: number): void {
     if ((ready & READABLE) !== 0 || received < 0) this.#take(received)
+    // A paused link must still learn of a death. What is left in the queue is bounded: its sender is gone.
+    else if ((ready & DISCONNECTED) !== 0) this.pump()
     if ((ready & WRITABLE) !== 0) this.#flush()
   }
 
@@ -135,29 +138,32 @@ export class LinkSocket {
       this.#events.message(bytes.slice(0, received), fds, sender)
       return
     }
-    const code = received === 0 ? 'EOF' : errnoName(-received)
-    if (code === 'EAGAIN' || code === 'EMSGSIZE') {
-      if (code === 'EMSGSIZE') this.#finish(true)
+    if (received === 0) {
+      this.#finish('end')
       return
     }
+    const code = errnoName(-received)
+    if (code === 'EAGAIN') return
     // A peer that closed with our messages unread resets the connection, though its goodbye may still
     // lie in our queue: read on to the end of the stream before saying that it died.
     if (code === 'ECONNRESET' && !this.#stopped) this.pump()
-    else this.#finish(code !== 'EOF')
+    else this.#finish(unreadable(code) ?? 'reset')
   }
 
-  #finish(reset: boolean): void {
+  #finish(how: 'end' | 'reset' | DmaBufError): void {
     if (this.#stopped) return
     this.stop()
-    const error = new DmaBufError('EPIPE', 'send', 'The peer has gone')
+    const error = gone()
     for (const sending of this.#sending.splice(0)) sending.done(error)
-    this.#events.ended(reset)
+    this.#events.ended(how)
   }
 
   #trySend(message: Uint8Array, fds: Int32Array | undefined): boolean {
     const sent = native().send(this.#fd.number, message, message.length, fds)
     if (sent >= 0) return true
-    if (errnoName(-sent) === 'EAGAIN') return false
+    const code = errnoName(-sent)
+    if (code === 'EAGAIN') return false
+    if (code === 'EPIPE' || code === 'ECONNRESET') throw gone()
     check(sent, 'send', () => 'Cannot send to the peer')
     return false
   }
@@ -178,8 +184,30 @@ export class LinkSocket {
 
   #watch(): void {
     if (this.#poll === undefined) return
-    const read = this.#paused || this.#stopped ? 0 : READABLE
+    const read = this.#stopped ? 0 : this.#paused ? DISCONNECTED : READABLE
     const write = this.#sending.length > 0 && !this.#stopped ? WRITABLE : 0
     native().pollStart(this.#poll, read | write)
   }
+}
+
+function gone(): DmaBufError {
+  return new DmaBufError('EPIPE', 'send', 'The peer has gone')
+}
+
+/** Why a message that arrived could not be taken; undefined where the connection itself broke. */
+function unreadable(code: string): DmaBufError | undefined {
+  if (code === 'EMSGSIZE')
+    return new DmaBufError(
+      'EPROTO',
+      'link',
+      `The peer sent a message of more than ${MAX_MESSAGE_BYTES} bytes`,
+    )
+  if (code === 'EMFILE')
+    return new DmaBufError(
+      'EMFILE',
+      'receive',
+      'A message was lost, there was no room for its descriptors: this process has too many open ' +
+        'files; close some, or raise `ulimit -n`',
+    )
+  return undefined
 }

@@ -9,7 +9,7 @@ import {
 } from '../interprocess/link-message.js'
 import { LinkSocket } from './link-socket.js'
 import { Message } from './message.js'
-import type { OwnedFd } from './owned-fd.js'
+import { OwnedFd } from './owned-fd.js'
 import type { Peer } from './peer.js'
 
 /** A message and its descriptors, owned by whoever takes it. */
@@ -29,6 +29,11 @@ const BYTES = new TextEncoder()
 /** Messages that wait for a reader before the link stops reading; the sender's socket fills then. */
 const MAX_UNREAD = 64
 
+/** SCM_MAX_FD of the kernel. */
+const MAX_FDS = 253
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType))
+
 /**
  * A connection between two processes that carries small messages with descriptors.
  *
@@ -42,6 +47,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   readonly #endListeners = new Set<(end: LinkEnd) => void>()
   #greeted = false
   #end: LinkEnd | undefined
+  #failure: DmaBufError | undefined
   #closed = false
   #listener: { type: number; callback: (message: Received) => void } | undefined
 
@@ -52,8 +58,10 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
       message: (bytes, fds, sender) => {
         this.#received(bytes, fds, sender)
       },
-      ended: (reset) => {
-        this.#ended({ clean: false, error: deathOf(this.#peer, reset) })
+      ended: (how) => {
+        if (how === 'end' || how === 'reset')
+          this.#ended({ clean: false, error: deathOf(this.#peer, how === 'reset') })
+        else this.#fail(how)
       },
     })
     void this.#socket
@@ -77,22 +85,24 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /**
-   * Sends bytes, with descriptors, which move: they are closed here once sent, or if this fails.
+   * Sends bytes, with descriptors, which move: your handles are empty from now on, also if this fails.
    *
    * Waits while the peer's queue is full.
    * @param bytes - at most 65528
    * @param fds - at most 253
-   * @throws {DmaBufError} EPIPE after the end, ETIMEDOUT
+   * @throws {DmaBufError} EPIPE after the end, EBADF for a closed descriptor, ETIMEDOUT
    */
   async send(
     bytes: Uint8Array,
     fds: readonly OwnedFd[] = [],
     options: WaitOptions = {},
   ): Promise<void> {
+    const moved: OwnedFd[] = []
     try {
-      await this.post(MessageType.user, bytes, { fds, ...options })
+      for (const fd of fds) moved.push(OwnedFd.adopt(fd.release()))
+      await this.post(MessageType.user, bytes, { fds: moved, ...options })
     } finally {
-      for (const fd of fds) fd.close()
+      for (const fd of [...moved, ...fds]) fd.close()
     }
   }
 
@@ -103,6 +113,9 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     options: WaitOptions & { fds?: readonly OwnedFd[]; argument?: number } = {},
   ): Promise<void> {
     const { fds = [], argument = 0 } = options
+    if (!(payload instanceof Uint8Array)) throw new TypeError('A message must be a Uint8Array')
+    if (fds.length > MAX_FDS)
+      throw new RangeError(`A message carries at most ${MAX_FDS} descriptors: ${fds.length}`)
     if (this.#closed || this.#end !== undefined)
       throw new DmaBufError(
         'EPIPE',
@@ -178,7 +191,9 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     this.#tellEnd(this.#end ?? { clean: true, error: rejection })
     for (const { waiter } of this.#readers.splice(0)) waiter.reject(rejection)
     this.#dropUnread()
-    if (this.#end === undefined) await this.#sendGoodbye(error)
+    // A peer whose message we could not take hears why; one that has ended the link hears nothing.
+    const reason = error ?? this.#failure
+    if (this.#end === undefined || this.#failure !== undefined) await this.#sendGoodbye(reason)
     this.#socket.close()
   }
 
@@ -208,24 +223,40 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   #received(bytes: Uint8Array<ArrayBuffer>, fds: OwnedFd[], sender: Peer | undefined): void {
-    let message: Received
-    try {
-      message = { ...decodeMessage(bytes), fds }
-      this.#checkGreeting(message, sender)
-    } catch (error) {
-      for (const fd of fds) fd.close()
-      this.#fail(error)
-      return
+    const message = this.#decode(bytes, fds, sender)
+    if (message !== undefined && message.type !== MessageType.hello) {
+      if (message.type !== MessageType.goodbye) {
+        this.#deliver(message)
+        return
+      }
+      this.#goodbye(message)
     }
-    if (message.type === MessageType.hello) return
-    if (message.type === MessageType.goodbye) this.#goodbye(message)
-    else this.#deliver(message)
+    for (const fd of fds) fd.close()
+  }
+
+  /** Undefined for garbage, with which the link fails, and for what comes after the end. */
+  #decode(
+    bytes: Uint8Array<ArrayBuffer>,
+    fds: OwnedFd[],
+    sender: Peer | undefined,
+  ): Received | undefined {
+    if (this.#end !== undefined) return undefined
+    try {
+      const message = { ...decodeMessage(bytes), fds }
+      this.#checkGreeting(message, sender)
+      return message
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
   }
 
   #checkGreeting(message: Received, sender: Peer | undefined): void {
     const isFirst = !this.#greeted
     if (isFirst && message.type !== MessageType.hello && message.type !== MessageType.goodbye)
       throw new DmaBufError('EPROTO', 'link', 'The peer did not say hello first')
+    if (!KNOWN_TYPES.has(message.type))
+      throw new DmaBufError('EPROTO', 'link', `The peer sent a message of type ${message.type}`)
     this.#greeted = true
     if (isFirst && sender !== undefined) this.#peer = sender
   }
@@ -245,7 +276,6 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   #goodbye(message: Received): void {
-    for (const fd of message.fds) fd.close()
     const clean = message.argument === 0
     const code = clean ? 'EPIPE' : errnoName(message.argument)
     const text = TEXT.decode(message.payload.subarray(0, 1000))
@@ -255,6 +285,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
 
   #fail(error: unknown): void {
     const failure = DmaBufError.is(error) ? error : new DmaBufError('EPROTO', 'link', String(error))
+    if (this.#end === undefined) this.#failure = failure
     this.#ended({ clean: false, error: failure })
     this.#socket.stop()
   }
