@@ -1,4 +1,5 @@
-import { lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DmaBufError, errnoName } from '../core/errors.js'
 import { Link } from './link.js'
 import { check, native, PollMode, type PollHandle } from './native.js'
@@ -6,6 +7,7 @@ import { OwnedFd } from './owned-fd.js'
 import { peerOf, refusalOf, type PeerPolicy } from './peer-policy.js'
 
 const BACKLOG = 4096
+const RETRY_MS = 50
 
 /** The longest socket path that Linux takes, in bytes. */
 export const MAX_PATH_BYTES = 107
@@ -40,11 +42,12 @@ export class LinkServer implements Disposable {
     this.path = path
     this.#policy = policy
     this.#accepted = accepted
-    this.#fd = OwnedFd.adopt(listenAt(path, policy.socketMode ?? 0o600))
-    this.#inode = lstatSync(path, { bigint: true }).ino
-    const poll = native().pollOpen(this.#fd.number, () => this.#accept(), PollMode.events)
+    const { fd, inode } = listenAt(path, policy.socketMode ?? 0o600)
+    this.#fd = fd
+    this.#inode = inode
+    const poll = native().pollOpen(fd.number, () => this.#accept(), PollMode.events)
     if (typeof poll === 'number') {
-      this.#fd.close()
+      fd.close()
       check(poll, 'serve', () => 'Cannot watch a listening socket')
       return
     }
@@ -63,7 +66,7 @@ export class LinkServer implements Disposable {
     native().pollClose(this.#poll)
     this.#poll = undefined
     try {
-      if (lstatSync(this.path, { bigint: true }).ino === this.#inode) unlinkSync(this.path)
+      if (inodeOf(this.path) === this.#inode) unlinkSync(this.path)
     } catch {
       // Somebody removed it before us: there is nothing left to do.
     }
@@ -74,11 +77,22 @@ export class LinkServer implements Disposable {
     this.close()
   }
 
+  // EMFILE among others: the peer stays in the backlog, and poll would call again at once, for ever.
+  #rest(): void {
+    if (this.#poll === undefined) return
+    native().pollStart(this.#poll, 0)
+    setTimeout(() => {
+      if (this.#poll !== undefined) native().pollStart(this.#poll, 1)
+    }, RETRY_MS)
+  }
+
   #accept(): void {
     while (this.#poll !== undefined) {
       const accepted = native().accept(this.#fd.number)
-      // EMFILE among others: the peer stays in the backlog, and poll calls again.
-      if (accepted < 0) return
+      if (accepted < 0) {
+        if (errnoName(-accepted) !== 'EAGAIN') this.#rest()
+        return
+      }
       const fd = OwnedFd.adopt(accepted)
       const peer = peerOf(fd)
       const refusal = refusalOf(peer, this.#policy)
@@ -89,30 +103,91 @@ export class LinkServer implements Disposable {
   }
 }
 
-function listenAt(path: string, mode: number): number {
+interface Listening {
+  readonly fd: OwnedFd
+  readonly inode: bigint
+}
+
+function listenAt(path: string, mode: number): Listening {
   for (let attempt = 0; attempt < 3; attempt++) {
-    const fd = native().listen(path, mode, BACKLOG)
-    if (fd >= 0) return fd
-    if (errnoName(-fd) !== 'EADDRINUSE') check(fd, 'serve', () => `Cannot listen at ${path}`)
+    const listening = tryListen(path, mode)
+    if (listening !== undefined) return listening
     removeStale(path)
   }
   throw inUse(path, 'others keep taking it')
 }
 
+// The socket listens under a name of its own before it is linked to its path: whoever finds a socket there
+// that refuses connections may be sure that nobody will ever listen to it.
+function tryListen(path: string, mode: number): Listening | undefined {
+  const beside = besideName(path)
+  const number = native().listen(beside, mode, BACKLOG)
+  check(number, 'serve', () => `Cannot listen at ${path}`)
+  const fd = OwnedFd.adopt(number)
+  try {
+    const inode = inodeOf(beside)
+    linkSync(beside, path)
+    return { fd, inode }
+  } catch (error) {
+    fd.close()
+    if (codeOf(error) === 'EEXIST') return undefined
+    throw new DmaBufError(codeOf(error), 'serve', `Cannot listen at ${path}`, { cause: error })
+  } finally {
+    unlinkSync(beside)
+  }
+}
+
 // A socket file whose server was killed refuses connections. It is moved aside before it is removed, so
 // that of two servers starting at once none removes the fresh socket of the other.
 function removeStale(path: string): void {
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket())
-    throw inUse(path, 'it is not a socket; it was left as it is')
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isSocket()) throw inUse(path, 'it is not a socket; it was left as it is')
   if (answers(path)) throw inUse(path, 'another process listens there')
-  const aside = `${path.slice(0, MAX_PATH_BYTES - 9)}.${process.pid % 1e7}`
+  const aside = besideName(path)
   try {
+    if (inodeOf(path) !== found.ino) return
     renameSync(path, aside)
-  } catch {
-    return
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw inUse(path, `the socket left there cannot be removed (${codeOf(error)})`)
   }
-  if (answers(aside)) renameSync(aside, path)
+  if (answers(aside)) putBack(aside, path)
   else unlinkSync(aside)
+}
+
+function putBack(aside: string, path: string): void {
+  try {
+    linkSync(aside, path)
+    unlinkSync(aside)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') unlinkSync(aside)
+    else renameSync(aside, path)
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code)
+}
+
+/** A fresh name in the same folder; `ss -x` shows it for the socket. */
+function besideName(path: string): string {
+  const suffix = `~${Math.random().toString(36).slice(2, 8)}`
+  const room = MAX_PATH_BYTES - suffix.length
+  let stem = path
+  while (Buffer.byteLength(stem) > room) stem = stem.slice(0, -1)
+  const folder = dirname(path)
+  if (stem.length <= folder.length)
+    throw new DmaBufError(
+      'ENAMETOOLONG',
+      'serve',
+      `The folder of the socket leaves no room for a name: choose a shorter one, ${path}`,
+    )
+  return stem + suffix
+}
+
+function inodeOf(path: string): bigint {
+  return lstatSync(path, { bigint: true }).ino
 }
 
 function answers(path: string): boolean {
