@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { DmaBufError } from '../core/errors.js'
 import { check, native } from './native.js'
 import { OwnedFd } from './owned-fd.js'
@@ -36,6 +37,13 @@ export function createMemfd(
   options: { hugePages?: boolean } = {},
 ): OwnedFd {
   const huge = options.hugePages === true
+  // Reserving goes on until memory is short, and then the kernel kills whoever it likes.
+  if (lengthBytes > totalmem())
+    throw new DmaBufError(
+      'ENOMEM',
+      'memfd',
+      `Cannot reserve ${lengthBytes} bytes: this machine has ${totalmem()}`,
+    )
   const flags = MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0)
   const fd = OwnedFd.adopt(
     check(native().memfd(`dmabuf:${name}`, flags), 'memfd', () => `Cannot make a memfd ${name}`),
