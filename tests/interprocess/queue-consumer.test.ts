@@ -183,7 +183,8 @@ test('A buffer that the queue does not have is refused with EPROTO, and nothing 
       const { consumer, own } = rig.connect(mode)
       rig.publish()
       rig.page.write(page.QUEUE_RING + 1, index)
-      assert.throws(() => consumer.acquire(), nonsense)
+      const message = `EPROTO: The producer named buffer ${index} of 3`
+      assert.throws(() => consumer.acquire(), { ...nonsense, message })
       assert.deepEqual([...claimsOf(own), consumer.held], [0, 0, 0])
     }
 })

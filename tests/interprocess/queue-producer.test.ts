@@ -15,7 +15,10 @@ const CONSUMER_WORDS = page.CONSUMER_PAGE_BYTES / 4
 
 function takeAll(producer: QueueProducer): number[] {
   const taken: number[] = []
-  for (let index = producer.take(); index !== undefined; index = producer.take()) taken.push(index)
+  for (let index = producer.take(); index !== undefined; index = producer.take()) {
+    assert.ok(!taken.includes(index), `Taken twice: ${index}`)
+    taken.push(index)
+  }
   return taken
 }
 
