@@ -33,7 +33,7 @@ const GROUPS: readonly Group[] = [
   { name: 'system-calls', run: systemCalls },
 ]
 
-const FULL = { rounds: 21, roundMs: 100 }
+const FULL = { rounds: 15, roundMs: 100 }
 const QUICK = { rounds: 5, roundMs: 30 }
 
 function say(text: string): void {

@@ -82,6 +82,6 @@ export function markdownOf(measurements: readonly Measurement[]): string {
     ]
     return `| ${cells.join(' | ')} |`
   })
-  const head = ['', 'one core', 'target', '', 'two cores', 'medians behind it']
+  const head = ['what', 'one core', 'target', '', 'two cores', 'medians behind it']
   return [`| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`, ...rows].join('\n')
 }
