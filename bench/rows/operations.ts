@@ -1,8 +1,5 @@
 // Rows 5 to 8: what single operations cost in one process, and how many system calls they make.
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { hasProgram, placements } from '../machine.js'
 import type { Measurement, Target, Unit } from '../measurement.js'
 import { alternate, nodeCommand, Side, startTracked, type Effort } from '../side.js'
@@ -88,15 +85,11 @@ export async function systemCalls(): Promise<readonly Measurement[]> {
 }
 
 async function countCalls(name: string, count: number): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'dmabuf-bench-'))
-  const report = join(folder, 'calls')
-  try {
-    const command = nodeCommand('operations', name, '', String(count))
-    await once(startTracked(['strace', '-c', '-o', report, ...command]), 'close')
-    // The last line: percent, seconds, microseconds a call, calls, errors or nothing, `total`.
-    const total = readFileSync(report, 'utf8').trimEnd().split('\n').at(-1) ?? ''
-    return Number(total.trim().split(/\s+/)[3])
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  const command = nodeCommand('operations', name, '', String(count))
+  // The program itself prints nothing.
+  const child = startTracked(['strace', '-c', '-o', '/dev/stdout', ...command])
+  const report = await text(child.stdout!)
+  // The last line: percent, seconds, microseconds a call, calls, errors or nothing, `total`.
+  const total = report.trimEnd().split('\n').at(-1) ?? ''
+  return Number(total.trim().split(/\s+/)[3])
 }
