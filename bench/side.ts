@@ -14,9 +14,12 @@ export function stopAllSides(): void {
 }
 
 /** Starts a process that ends with the bench. */
-export function startTracked(command: readonly string[]): ChildProcess {
+export function startTracked(
+  command: readonly string[],
+  stderr: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
   const [program = '', ...args] = command
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', stderr] })
   running.add(child)
   child.once('close', () => running.delete(child))
   child.once('error', () => running.delete(child))

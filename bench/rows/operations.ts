@@ -86,10 +86,11 @@ export async function systemCalls(): Promise<readonly Measurement[]> {
 
 async function countCalls(name: string, count: number): Promise<number> {
   const command = nodeCommand('operations', name, '', String(count))
-  // The program itself prints nothing.
-  const child = startTracked(['strace', '-c', '-o', '/dev/stdout', ...command])
-  const report = await text(child.stdout!)
+  // strace reports to stderr, where the program itself says nothing.
+  const report = await text(startTracked(['strace', '-c', ...command], 'pipe').stderr!)
   // The last line: percent, seconds, microseconds a call, calls, errors or nothing, `total`.
   const total = report.trimEnd().split('\n').at(-1) ?? ''
-  return Number(total.trim().split(/\s+/)[3])
+  const calls = Number(total.trim().split(/\s+/)[3])
+  if (!Number.isInteger(calls)) throw new Error(`strace did not count: ${report}`)
+  return calls
 }
