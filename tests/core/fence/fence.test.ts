@@ -265,6 +265,19 @@ test('Fence.wait times out with the name of what it waited for, and can be waite
   await again
 })
 
+test('Fence.wait that is given up takes its callback back [FENCE-20]', async (t) => {
+  using time = useManualClock()
+  const fence = fenceWith()
+  const remove = t.mock.method(fence, 'removeCallback')
+  const waiting = fence.wait({ timeoutMs: 1 })
+  time.clock.advance(1)
+  await assert.rejects(waiting, { code: 'ETIMEDOUT' })
+  assert.deepEqual(
+    remove.mock.calls.map(({ result }) => result),
+    [true],
+  )
+})
+
 test('Fence.wait refuses a timeout that is no time [FENCE-25]', async () => {
   for (const timeoutMs of [-1, NaN])
     await assert.rejects(fenceWith().wait({ timeoutMs }), RangeError)

@@ -192,10 +192,13 @@ test('An observer that throws keeps no fence from its signal', () => {
     throw new Error('broken')
   }
   using _observer = timeline.observe({ advanced: broken, ended: broken })
-  const fences = [1, 2].map((seqno) => timeline.fence(seqno))
+  const seen: string[] = []
+  for (const seqno of [1, 2])
+    timeline.fence(seqno).addCallback(({ status }) => seen.push(`${seqno} ${status}`))
   assert.throws(() => timeline.signal(1), { message: 'broken' })
+  assert.deepEqual(seen, ['1 signaled'])
   assert.throws(() => timeline.close(), { message: 'broken' })
-  assert.deepEqual(statuses(fences), ['signaled', 'error'])
+  assert.deepEqual(seen, ['1 signaled', '2 error'])
 })
 
 test('A source is asked when somebody looks at a pending fence, and told when somebody waits', () => {
