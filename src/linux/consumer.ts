@@ -49,7 +49,7 @@ export class Consumer implements Disposable {
       const first = producer.firstTicket(join.mode)
       this.view = new ConsumerView(mapping.words(), join.mode, join.maxHeld, first)
       bell = new Doorbell()
-      this.#listener = new DoorbellListener(set, rung)
+      this.#listener = new DoorbellListener(set, rung, (error) => link.breakOff(error))
     } catch (error) {
       bell?.close()
       mapping?.close()

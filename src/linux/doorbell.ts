@@ -1,3 +1,4 @@
+import { DmaBufError } from '../core/errors.js'
 import { check, native, PollMode, type PollHandle } from './native.js'
 import { OwnedFd } from './owned-fd.js'
 
@@ -40,13 +41,19 @@ export class DoorbellListener implements Disposable {
   /**
    * @param set - moved here
    * @param rung - called on the event loop; listening does not keep the process alive
+   * @param broken - called once where the set proves to be no doorbell; it is closed then
    */
-  constructor(set: OwnedFd, rung: () => void) {
+  constructor(set: OwnedFd, rung: () => void, broken: (error: DmaBufError) => void = () => {}) {
     this.#set = set
     const ready = (_events: number, received: number): void => {
       if (received >= 0) rung()
-      // No epoll set, though pollable: it would call for ever, and never ring.
-      else this.close()
+      else {
+        // No epoll set, though pollable, or one that is always ready: it would call for ever.
+        this.close()
+        broken(
+          new DmaBufError('EPROTO', 'doorbell', 'The peer sent a doorbell that rings for ever'),
+        )
+      }
     }
     const poll = native().pollOpen(set.number, ready, PollMode.doorbell)
     if (typeof poll === 'number') {

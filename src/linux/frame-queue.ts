@@ -229,8 +229,8 @@ export class FrameQueue implements AsyncDisposable {
       throw new DmaBufError(
         'EBUSY',
         'join',
-        `The queue has ${this.bufferCount} buffers and ${this.#consumers.length} consumers; ` +
-          `one more that holds ${join.maxHeld} needs { buffers: ${needed} } in serveFrames`,
+        `The queue has ${this.bufferCount} buffers, this viewer and those before it need ${needed}: ` +
+          `serveFrames with { buffers: ${needed} }, or dmabuf camera --buffers ${needed}`,
       )
     if (this.#consumers.length >= this.#parts.maxConsumers)
       throw new DmaBufError(

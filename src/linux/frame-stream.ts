@@ -1,6 +1,6 @@
 import { copiedBytes } from '../core/buffer/copied-bytes.js'
 import { DmaBufError } from '../core/errors.js'
-import type { WaitOptions } from '../core/host.js'
+import type { AbortSignalLike, WaitOptions } from '../core/host.js'
 import { checkWait, waitFor } from '../core/wait.js'
 import type { QueueMode } from '../interprocess/queue-consumer.js'
 import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
@@ -26,7 +26,7 @@ export interface FrameStreamParts {
   readonly mode: QueueMode
   /** Connects anew after a producer's death; undefined where its death ends the stream. */
   readonly reconnect:
-    ((rung: () => void, signal: AbortSignal) => Promise<QueueConnection>) | undefined
+    ((rung: () => void, signal: AbortSignalLike) => Promise<QueueConnection>) | undefined
 }
 
 /**

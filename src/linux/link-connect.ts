@@ -50,7 +50,8 @@ export async function connectLink(path: string, options: ConnectOptions = {}): P
 
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'No server has this path; start it first, or wait for it (waitForServer, --wait)',
-  ECONNREFUSED: 'Nobody listens there any more; start the server, or wait for it (waitForServer, --wait)',
+  ECONNREFUSED:
+    'Nobody listens there any more; start the server, or wait for it (waitForServer, --wait)',
   EACCES: 'The socket belongs to another user, who must admit yours (uids, socketMode)',
   EPROTOTYPE: 'A socket of another kind is there',
 }

@@ -178,6 +178,11 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     this.#socket.pump()
   }
 
+  /** Ends the link as if the peer had sent garbage: what it did shows that it is no peer. @internal */
+  breakOff(error: DmaBufError): void {
+    this.#fail(error)
+  }
+
   /** Says goodbye and closes; received messages that nobody took are dropped. Idempotent. */
   async close(): Promise<void> {
     await this.closeWith(undefined)

@@ -83,7 +83,8 @@ export class Mapping implements Disposable {
 
   #openCopy(access: Access, lengthBytes: number): CpuView {
     const bytes = new Uint8Array(lengthBytes)
-    if (access !== 'write') this.#copy(bytes, 0)
+    // For writing, too: what is not written keeps its value, as it does in the memory itself.
+    this.#copy(bytes, 0)
     return {
       bytes,
       zeroCopy: false,

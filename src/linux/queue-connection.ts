@@ -131,7 +131,7 @@ async function joinQueue(
   const received = await link.next(MessageType.queueWelcome, { signal, timeoutMs })
   if (received === undefined)
     throw new DmaBufError('EPIPE', 'connectFrames', 'The server closed the link')
-  const { welcome, queue, buffers } = openWelcome(received, { options, resources, rung })
+  const { welcome, queue, buffers } = openWelcome(received, link, { options, resources, rung })
   const consumer: QueueConsumer = new QueueConsumer({
     queue: queue.words(),
     own,
@@ -167,6 +167,7 @@ async function postJoin(
 
 function openWelcome(
   received: Received,
+  link: Link,
   to: { options: ConsumerOptions; resources: Resources; rung: () => void },
 ): { welcome: ReturnType<typeof decodeWelcome>; queue: Mapping; buffers: DmaBuf[] } {
   const { options, resources, rung } = to
@@ -179,7 +180,7 @@ function openWelcome(
   checkReceivedMemory(page, pageBytes, 'a queue page')
   const queue = resources.own(new Mapping(page, pageBytes, MapMode.readOnly))
   page.close()
-  resources.own(new DoorbellListener(set, rung))
+  resources.own(new DoorbellListener(set, rung, (error) => link.breakOff(error)))
   const { lengthBytes } = welcome
   const access = options.access ?? 'read'
   const buffers = memories.map((fd) =>

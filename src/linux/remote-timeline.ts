@@ -78,10 +78,11 @@ export class RemoteTimeline implements Disposable {
   }
 
   #listen(set: OwnedFd): DoorbellListener {
-    return new DoorbellListener(set, () => {
+    const rung = (): void => {
       if (this.#timeline.hasPending) this.#watcher.bell.ask()
       this.#refresh()
-    })
+    }
+    return new DoorbellListener(set, rung, (error) => this.#timeline.fail(error))
   }
 
   #followLink(): Disposable {

@@ -83,9 +83,8 @@ export class TimelinePublisher {
 
   #end(error: DmaBufError): void {
     this.#writer.end(error)
+    // The bells stay open until their links end: closing one takes the ring back that nobody heard yet.
     this.#wake(true)
-    for (const { bell } of this.watchers) bell.close()
-    this.watchers.clear()
     this.mapping.close()
     this.page.close()
   }

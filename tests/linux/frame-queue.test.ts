@@ -133,7 +133,7 @@ test('A viewer that the buffers do not suffice for is refused with the number to
   await assert.rejects(connectFrames(path, { maxHeld: 2 }), {
     code: 'EBUSY',
     message:
-      'EBUSY: The queue has 4 buffers and 1 consumers; one more that holds 2 needs { buffers: 5 } in serveFrames',
+      'EBUSY: The queue has 4 buffers, this viewer and those before it need 5: serveFrames with { buffers: 5 }, or dmabuf camera --buffers 5',
   })
   await using second = await Viewer.start(path)
   assert.deepEqual(

@@ -61,10 +61,11 @@ export async function runCamera(
     try {
       await waitForViewers(queue, options.viewers, signal)
       await playAll(options, source, queue, signal)
-      reportProgress(queue, report, true)
-      await finish()
     } finally {
       clearInterval(timer)
+      // Of an input that is cut off, too: the frames before the cut were played.
+      reportProgress(queue, report, true)
+      await finish()
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -20,12 +20,21 @@ export class RevocableBytes extends Uint8Array<ArrayBuffer> {
     return buffer
   }
 
+  // Of this class again, so that a part tells, too.
+  override subarray(begin?: number, end?: number): Uint8Array<ArrayBuffer> {
+    const part = super.subarray(begin, end)
+    return new RevocableBytes(super.buffer, part.byteOffset, part.length)
+  }
+
   override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
     const copy = super.slice(start, end)
     countCopiedBytes(copy.byteLength)
     return copy
   }
 }
+
+// Some packages (sharp) look at a value's constructor to know what it is.
+Object.defineProperty(RevocableBytes.prototype, 'constructor', { value: Uint8Array })
 
 /** Whether code has taken the ArrayBuffer out of a RevocableBytes (or of a subarray of one). */
 export function isEscaped(buffer: ArrayBuffer): boolean {
