@@ -3,9 +3,18 @@
 #include "mapping.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+static long wake_all(uint32_t *word) {
+  return syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+static bool is_still(uint32_t *word, uint32_t expected) {
+  return __atomic_load_n(word, __ATOMIC_SEQ_CST) == expected;
+}
 
 static int64_t wait_word(uint32_t *word, uint32_t expected, int64_t milliseconds) {
   struct timespec timeout = {milliseconds / 1000, (milliseconds % 1000) * 1000000};
@@ -14,37 +23,45 @@ static int64_t wait_word(uint32_t *word, uint32_t expected, int64_t milliseconds
   return result == 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
-// futexWait(handle, offset, expected, ms) -> 0 look again, -ETIMEDOUT. Blocks the thread: callers wait in
-// slices and look whether the peer still lives in between.
-static napi_value futex_wait(napi_env env, napi_callback_info info) {
-  arguments_t args = arguments(env, info);
-  uint32_t *word = mapping_word(mapping_argument(env, &args, 0), long_argument(env, &args, 1));
-  int64_t milliseconds = long_argument(env, &args, 3);
-  if (word == NULL || milliseconds < 0) return number(env, -EINVAL);
-  return number(env, wait_word(word, (uint32_t)int_argument(env, &args, 2), milliseconds));
-}
-
 // futexWake(handle, offset) -> waiters woken
 static napi_value futex_wake(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   uint32_t *word = mapping_word(mapping_argument(env, &args, 0), long_argument(env, &args, 1));
   if (word == NULL) return number(env, -EINVAL);
-  return result_of(env, syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0));
+  return result_of(env, wake_all(word));
 }
 
-// futexWakeWait(wakeHandle, wakeOffset, waitHandle, waitOffset, expected, ms): both in one call.
-static napi_value futex_wake_wait(napi_env env, napi_callback_info info) {
+// futexSleep(handle, offset, expected, ms, own, ownOffset, wakeHandle?, wakeOffset?) -> 0 look again, -ETIMEDOUT
+//
+// Blocks the thread until the word at handle/offset is not `expected`; callers wait in slices and look
+// whether its owner still lives in between. The word at own/ownOffset says meanwhile that somebody sleeps,
+// so that the owner wakes. Sleepers on the word at wakeHandle/wakeOffset are woken first, in the same call.
+//
+// The processor is offered to others once before sleeping: where the owner was only waiting for it, the
+// answer is there when this thread runs again, and neither side has to sleep or to wake the other.
+static napi_value futex_sleep(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  uint32_t *wake = mapping_word(mapping_argument(env, &args, 0), long_argument(env, &args, 1));
-  uint32_t *word = mapping_word(mapping_argument(env, &args, 2), long_argument(env, &args, 3));
-  int64_t milliseconds = long_argument(env, &args, 5);
-  if (wake == NULL || word == NULL || milliseconds < 0) return number(env, -EINVAL);
-  syscall(SYS_futex, wake, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-  return number(env, wait_word(word, (uint32_t)int_argument(env, &args, 4), milliseconds));
+  uint32_t *word = mapping_word(mapping_argument(env, &args, 0), long_argument(env, &args, 1));
+  uint32_t expected = (uint32_t)int_argument(env, &args, 2);
+  int64_t milliseconds = long_argument(env, &args, 3);
+  mapping_t *own = mapping_argument(env, &args, 4);
+  uint32_t *sleeps = mapping_word(own, long_argument(env, &args, 5));
+  if (word == NULL || sleeps == NULL || !own->writable || milliseconds < 0) return number(env, -EINVAL);
+  if (args.count > 6) {
+    uint32_t *wake = mapping_word(mapping_argument(env, &args, 6), long_argument(env, &args, 7));
+    if (wake == NULL) return number(env, -EINVAL);
+    wake_all(wake);
+  }
+  sched_yield();
+  if (!is_still(word, expected)) return number(env, 0);
+  // Says that it sleeps, then looks once more; the owner stores first, then looks who sleeps.
+  __atomic_store_n(sleeps, 1, __ATOMIC_SEQ_CST);
+  int64_t result = is_still(word, expected) ? wait_word(word, expected, milliseconds) : 0;
+  __atomic_store_n(sleeps, 0, __ATOMIC_SEQ_CST);
+  return number(env, result);
 }
 
 void export_futex(napi_env env, napi_value exports) {
-  const export_t list[] = {
-      {"futexWait", futex_wait}, {"futexWake", futex_wake}, {"futexWakeWait", futex_wake_wait}};
+  const export_t list[] = {{"futexWake", futex_wake}, {"futexSleep", futex_sleep}};
   EXPORT(env, exports, list);
 }

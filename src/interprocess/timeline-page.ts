@@ -11,13 +11,16 @@ const SIGNALED = 16
 const ENDED = 18
 
 // A watcher's page, written by the watcher only. Words:
-//   0 magic   1 version   4 doorbell wanted (rises each time, 0 never)   5 futex sleepers
+//   0 magic   1 version   4 doorbell wanted (rises each time, 0 never)   5 whether a thread sleeps on the timeline
 const WATCHER_MAGIC = 0x57544d44 // 'DMTW'
 const BELL_WANTED = 4
 const SLEEPERS = 5
 
 /** Bytes of either page. */
 export const TIMELINE_PAGE_BYTES = 4096
+
+/** Byte offset, in a watcher's page, of the word that says that a thread sleeps; native code writes it. */
+export const WATCHER_SLEEPS_OFFSET = SLEEPERS * 4
 
 /** Byte offset of the word that blocking waiters sleep on. */
 export const TIMELINE_FUTEX_OFFSET = SIGNALED * 4
@@ -79,19 +82,11 @@ export class TimelinePageReader {
 export class WatcherPageWriter {
   /** Look at the timeline once more after asking, before sleeping. */
   readonly bell: BellWish
-  readonly #words: Words
-  #sleepers = 0
 
   constructor(words: Words) {
-    this.#words = words
     this.bell = new BellWish(words, BELL_WANTED)
     words.store(1, VERSION)
     words.store(0, WATCHER_MAGIC)
-  }
-
-  sleep(on: boolean): void {
-    this.#sleepers += on ? 1 : -1
-    this.#words.store(SLEEPERS, this.#sleepers)
   }
 }
 

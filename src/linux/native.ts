@@ -14,7 +14,7 @@ export const PollMode = { events: 0, messages: 1, doorbell: 2 } as const
 export const MapMode = { shared: 0, private: 1, readOnly: 2 } as const
 
 /**
- * The addon's functions. All return 0 or more, or -errno; none waits, but futexWait and futexWakeWait.
+ * The addon's functions. All return 0 or more, or -errno; none waits, but futexSleep.
  * The C files under native/ say what each does.
  */
 export interface Native {
@@ -36,15 +36,16 @@ export interface Native {
   load(mapping: MappingHandle, offset: number): number
   store(mapping: MappingHandle, offset: number, value: number): number
 
-  futexWait(mapping: MappingHandle, offset: number, expected: number, ms: number): number
   futexWake(mapping: MappingHandle, offset: number): number
-  futexWakeWait(
-    wake: MappingHandle,
-    wakeOffset: number,
-    wait: MappingHandle,
-    waitOffset: number,
+  futexSleep(
+    word: MappingHandle,
+    offset: number,
     expected: number,
     ms: number,
+    own: MappingHandle,
+    ownOffset: number,
+    wake?: MappingHandle,
+    wakeOffset?: number,
   ): number
 
   socketPair(into: Int32Array): number

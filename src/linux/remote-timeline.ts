@@ -8,6 +8,7 @@ import {
   TIMELINE_FUTEX_OFFSET,
   TIMELINE_PAGE_BYTES,
   TimelinePageReader,
+  WATCHER_SLEEPS_OFFSET,
   WatcherPageWriter,
 } from '../interprocess/timeline-page.js'
 import { DoorbellListener } from './doorbell.js'
@@ -39,6 +40,7 @@ export class RemoteTimeline implements Disposable {
   readonly #link: Link
   readonly #reader: TimelinePageReader
   readonly #mapping: Mapping
+  readonly #own: Mapping
   readonly #watcher: WatcherPageWriter
   readonly #timeline: Timeline
   readonly #resources: Disposable[]
@@ -50,11 +52,11 @@ export class RemoteTimeline implements Disposable {
     this.#link = link
     checkReceivedMemory(parts.page, TIMELINE_PAGE_BYTES, 'a timeline')
     this.#mapping = new Mapping(parts.page, TIMELINE_PAGE_BYTES, MapMode.readOnly)
-    const own = new Mapping(parts.own, TIMELINE_PAGE_BYTES, MapMode.shared)
-    this.#resources = [own, this.#mapping]
+    this.#own = new Mapping(parts.own, TIMELINE_PAGE_BYTES, MapMode.shared)
+    this.#resources = [this.#own, this.#mapping]
     try {
       this.#reader = new TimelinePageReader(this.#mapping.words())
-      this.#watcher = new WatcherPageWriter(own.words())
+      this.#watcher = new WatcherPageWriter(this.#own.words())
       sealForReaders(parts.own)
       this.#timeline = this.#newTimeline()
       this.#resources.unshift(this.#listen(parts.set), this.#followLink())
@@ -122,7 +124,6 @@ export class RemoteTimeline implements Disposable {
     checkSeqno(seqno)
     const deadline = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs
     let wake: Mapping | undefined
-    this.#watcher.sleep(true)
     try {
       if (signalFirst !== undefined) wake = signalOwing(signalFirst)
       for (let turn = 1; !this.#reached(seqno); turn++) {
@@ -138,7 +139,6 @@ export class RemoteTimeline implements Disposable {
       }
     } finally {
       if (wake !== undefined) native().futexWake(wake.handle, TIMELINE_FUTEX_OFFSET)
-      this.#watcher.sleep(false)
     }
   }
 
@@ -163,13 +163,14 @@ export class RemoteTimeline implements Disposable {
   }
 
   #sleep(ms: number, wake: Mapping | undefined): boolean {
-    const { handle } = this.#mapping
-    const expected = this.#reader.expectedWord
     const at = TIMELINE_FUTEX_OFFSET
+    const { handle } = this.#mapping
+    const own = this.#own.handle
+    const expected = this.#reader.expectedWord
     const result =
       wake === undefined
-        ? native().futexWait(handle, at, expected, ms)
-        : native().futexWakeWait(wake.handle, at, handle, at, expected, ms)
+        ? native().futexSleep(handle, at, expected, ms, own, WATCHER_SLEEPS_OFFSET)
+        : native().futexSleep(handle, at, expected, ms, own, WATCHER_SLEEPS_OFFSET, wake.handle, at)
     return result >= 0
   }
 

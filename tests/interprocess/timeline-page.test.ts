@@ -10,6 +10,7 @@ import {
   TimelinePageReader,
   TimelinePageWriter,
   WatcherPageReader,
+  WATCHER_SLEEPS_OFFSET,
   WatcherPageWriter,
 } from '#src/interprocess/timeline-page.js'
 import { wordsOf } from '../helpers/hooked-words.js'
@@ -106,13 +107,13 @@ test('A watcher is rung once for each wish', () => {
   assert.deepEqual([reader.bell.take(), reader.bell.take()], [true, false])
 })
 
-test('A watcher sleeps while one of its threads does', () => {
-  const { writer, reader } = watcher()
-  const seen = [true, true, false, false].map((on) => {
-    writer.sleep(on)
+test('A watcher sleeps while its word says so', () => {
+  const { words, reader } = watcher()
+  const seen = [0, 1, 0].map((value) => {
+    words.store(WATCHER_SLEEPS_OFFSET / 4, value)
     return reader.sleeps
   })
-  assert.deepEqual(seen, [true, true, true, false])
+  assert.deepEqual(seen, [false, true, false])
 })
 
 test('Whatever a stranger writes, progress never goes back and an end is a name', () => {
