@@ -2,6 +2,7 @@
 #include "mapping.h"
 #include "families.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -11,25 +12,53 @@
 
 static const napi_type_tag MAPPING_TAG = {0x646d616275660001ULL, 0x6d617070696e6701ULL};
 
-typedef struct {
-  mapping_t *mapping;  // NULL once unmapped
-} handle_t;
+// Retired address ranges of the process; beyond these they are given back at once.
+#define MAX_RETIRED 16384
+static atomic_int retired_count;
+
+// Async code may still hold the bare address of a view that was ended: fs.readv() and the like keep the
+// Uint8Array alive, which keeps our handle alive, and write when a thread of the pool is free. So the memory
+// goes now, but its addresses stay taken, by pages that nobody looks at, until the handle is collected.
+// Otherwise such a write faults, or hits what the addresses are used for next.
+static void retire(mapping_t *mapping) {
+  mapping->retired = true;
+  if (atomic_fetch_add(&retired_count, 1) < MAX_RETIRED && mapping->created > 0 &&
+      mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED)
+    return;
+  atomic_fetch_sub(&retired_count, 1);
+  munmap(mapping->base, mapping->length);
+  mapping->length = 0;
+}
 
 // A view that was moved away (ArrayBuffer.transfer) may be read by another thread although its finalizer
 // ran: Node forces finalizers when a worker ends. Such a mapping is leaked: better a leak than a fault.
-static void mapping_unref(mapping_t *mapping) {
-  if (--mapping->references > 0) return;
-  if (mapping->created != mapping->ended) return;
-  munmap(mapping->base, mapping->length);
+static void mapping_check(mapping_t *mapping) {
+  if (mapping->references > 0 || mapping->created != mapping->ended) return;
+  if (mapping->handle_lives) {
+    if (!mapping->retired && !mapping->lingers) retire(mapping);
+    return;
+  }
+  if (mapping->length > 0) {
+    munmap(mapping->base, mapping->length);
+    if (mapping->retired) atomic_fetch_sub(&retired_count, 1);
+  }
   free(mapping);
+}
+
+static void mapping_unref(mapping_t *mapping) {
+  mapping->references--;
+  mapping_check(mapping);
 }
 
 static void finalize_handle(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
-  handle_t *handle = data;
-  if (handle->mapping != NULL) mapping_unref(handle->mapping);
-  free(handle);
+  mapping_t *mapping = data;
+  mapping->handle_lives = false;
+  if (mapping->open) mapping->references--;
+  mapping->open = false;
+  mapping_check(mapping);
 }
 
 mapping_t *mapping_argument(napi_env env, const arguments_t *args, size_t index) {
@@ -41,7 +70,7 @@ mapping_t *mapping_argument(napi_env env, const arguments_t *args, size_t index)
   if (napi_typeof(env, value, &type) != napi_ok || type != napi_external) return NULL;
   if (napi_check_object_type_tag(env, value, &MAPPING_TAG, &tagged) != napi_ok || !tagged) return NULL;
   if (napi_get_value_external(env, value, &data) != napi_ok || data == NULL) return NULL;
-  return ((handle_t *)data)->mapping;
+  return ((mapping_t *)data)->open ? data : NULL;
 }
 
 uint32_t *mapping_word(mapping_t *mapping, int64_t offset) {
@@ -70,17 +99,15 @@ static napi_value map(napi_env env, napi_callback_info info) {
   if (base == MAP_FAILED) return number(env, -errno);
   if (mode == 1) madvise(base, (size_t)length, MADV_POPULATE_READ);
   mapping_t *mapping = calloc(1, sizeof *mapping);
-  handle_t *handle = calloc(1, sizeof *handle);
   napi_value external = NULL;
-  if (mapping == NULL || handle == NULL ||
-      napi_create_external(env, handle, finalize_handle, NULL, &external) != napi_ok) {
+  if (mapping == NULL ||
+      napi_create_external(env, mapping, finalize_handle, NULL, &external) != napi_ok) {
     free(mapping);
-    free(handle);
     munmap(base, (size_t)length);
     return number(env, -ENOMEM);
   }
-  *mapping = (mapping_t){.base = base, .length = (size_t)length, .writable = mode != 2, .references = 1};
-  handle->mapping = mapping;
+  *mapping = (mapping_t){.base = base, .length = (size_t)length, .writable = mode != 2,
+                         .references = 1, .open = true, .handle_lives = true};
   napi_type_tag_object(env, external, &MAPPING_TAG);
   return external;
 }
@@ -143,14 +170,14 @@ static napi_value end(napi_env env, napi_callback_info info) {
   return number(env, -EINVAL);
 }
 
-// unmap(handle) -> 0. The memory goes when the last view is gone, which may be now.
+// unmap(handle, lingers) -> 0. The memory goes when the last view is gone, which may be now; if it lingers,
+// when the handle is collected.
 static napi_value unmap(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   mapping_t *mapping = mapping_argument(env, &args, 0);
   if (mapping == NULL) return number(env, -EBADF);
-  void *data = NULL;
-  napi_get_value_external(env, args.values[0], &data);
-  ((handle_t *)data)->mapping = NULL;
+  mapping->open = false;
+  mapping->lingers = int_argument(env, &args, 1) == 1;
   mapping_unref(mapping);
   return number(env, 0);
 }

@@ -1,6 +1,6 @@
 import type { Access, Bytes, CpuView, ViewLifetime } from '../core/buffer/access.js'
 import { countCopiedBytes } from '../core/buffer/copied-bytes.js'
-import { isEscaped, RevocableBytes } from '../core/buffer/revocable-bytes.js'
+import { isEscaped, isHeld, RevocableBytes } from '../core/buffer/revocable-bytes.js'
 import { DmaBufError, errnoName } from '../core/errors.js'
 import { ArrayWords, type Words } from '../interprocess/words.js'
 import { MapMode, native, type MappingHandle } from './native.js'
@@ -17,6 +17,7 @@ export class Mapping implements Disposable {
   readonly lengthBytes: number
   readonly handle: MappingHandle
   #closed = false
+  #lingers = false
   #loans = 0
   #lent: ArrayBuffer | undefined
   #wordsBuffer: ArrayBuffer | undefined
@@ -35,7 +36,7 @@ export class Mapping implements Disposable {
     const buffer =
       lifetime === 'loan' ? (this.#lent ??= this.#view(this.lengthBytes)) : this.#view(lengthBytes)
     if (buffer === undefined) return this.#openCopy(access, lengthBytes)
-    if (lifetime === 'bracket') return new BracketView(this.handle, buffer)
+    if (lifetime === 'bracket') return new BracketView(this, buffer)
     this.#loans++
     const bytes = new Uint8Array(buffer, 0, lengthBytes)
     const end = (): void => {
@@ -66,7 +67,12 @@ export class Mapping implements Disposable {
     this.#closed = true
     this.#lent = undefined
     if (this.#wordsBuffer !== undefined) native().end(this.handle, this.#wordsBuffer)
-    native().unmap(this.handle)
+    native().unmap(this.handle, this.#lingers ? 1 : 0)
+  }
+
+  /** @internal Lets the memory outlive close() until the views are collected. */
+  linger(): void {
+    this.#lingers = true
   }
 
   [Symbol.dispose](): void {
@@ -100,21 +106,30 @@ export class Mapping implements Disposable {
   }
 }
 
+const HANDLE = Symbol('dmabuf.handle')
+
+interface Kept {
+  [HANDLE]?: MappingHandle
+}
+
 class BracketView implements CpuView {
   readonly bytes: Bytes
   readonly zeroCopy = true
-  readonly #handle: MappingHandle
+  readonly #mapping: Mapping
   readonly #buffer: ArrayBuffer
 
-  constructor(handle: MappingHandle, buffer: ArrayBuffer) {
-    this.#handle = handle
+  constructor(mapping: Mapping, buffer: ArrayBuffer) {
+    this.#mapping = mapping
     this.#buffer = buffer
+    // Async code keeps what it was given until it is done, and so the handle, and so the addresses.
+    ;(buffer as Kept)[HANDLE] = mapping.handle
     this.bytes = new RevocableBytes(buffer)
   }
 
   // Whoever took the ArrayBuffer may read it later, on another thread: it lives until it is collected.
   end(): void {
-    if (!isEscaped(this.#buffer)) native().end(this.#handle, this.#buffer)
+    if (isHeld(this.#buffer)) this.#mapping.linger()
+    if (!isEscaped(this.#buffer)) native().end(this.#mapping.handle, this.#buffer)
   }
 }
 

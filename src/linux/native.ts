@@ -31,7 +31,7 @@ export interface Native {
   map(fd: number, lengthBytes: number, mode: number): MappingHandle | number
   view(mapping: MappingHandle, lengthBytes: number): ArrayBuffer | number | undefined
   end(mapping: MappingHandle, view: ArrayBuffer): number
-  unmap(mapping: MappingHandle): number
+  unmap(mapping: MappingHandle, lingers?: 0 | 1): number
   copy(mapping: MappingHandle, offset: number, bytes: Uint8Array, into: 0 | 1): number
   load(mapping: MappingHandle, offset: number): number
   store(mapping: MappingHandle, offset: number, value: number): number

@@ -99,7 +99,23 @@ test('Mapping: a view whose ArrayBuffer was taken stays readable past close(), u
   assert.equal(await mappedCount(), before)
 })
 
-test('Mapping: brackets alone hold nothing: close() unmaps without a collection', async () => {
+test('Mapping: a view whose byteLength was asked dies with its bracket, its memory with the view', async () => {
+  // So do fs.read() and crypto.randomFill(), which write to the bare address on another thread.
+  const before = await mappedCount()
+  const use = async (): Promise<void> => {
+    const mapping = map()
+    const view = mapping.openView('write', 'bracket', LENGTH)
+    assert.equal(view.bytes.byteLength, LENGTH)
+    view.end()
+    mapping.close()
+    assert.equal(await mappedCount(), before + 1)
+    assert.equal(view.bytes.length, 0)
+  }
+  await use()
+  assert.equal(await mappedCount(), before)
+})
+
+test('Mapping: brackets alone hold nothing: close() gives the memory back without a collection', async () => {
   const before = await mappedCount()
   const mapping = map()
   for (let i = 0; i < 100; i++) {

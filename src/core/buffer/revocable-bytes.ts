@@ -1,9 +1,11 @@
 import { countCopiedBytes } from './copied-bytes.js'
 
 const ESCAPED = Symbol('dmabuf.escaped')
+const HELD = Symbol('dmabuf.held')
 
 interface Marked {
   [ESCAPED]?: boolean
+  [HELD]?: boolean
 }
 
 /**
@@ -12,6 +14,9 @@ interface Marked {
  * Bracket views die by detaching their ArrayBuffer. Streams, zlib and sharp take `view.buffer` to read it
  * later on another thread, and a zlib stream whose input is detached in mid-work aborts the process on
  * Node 20. So a view whose buffer was taken is not detached: it stays valid until it is collected.
+ *
+ * fs.read(), fs.write() and crypto.randomFill() ask for `byteLength` and then use the bare address on another
+ * thread. Such a view is detached, but its memory outlives the buffer until the view is collected.
  */
 export class RevocableBytes extends Uint8Array<ArrayBuffer> {
   override get buffer(): ArrayBuffer {
@@ -26,9 +31,14 @@ export class RevocableBytes extends Uint8Array<ArrayBuffer> {
     return new RevocableBytes(super.buffer, part.byteOffset, part.length)
   }
 
+  override get byteLength(): number {
+    ;(super.buffer as Marked)[HELD] = true
+    return super.byteLength
+  }
+
   override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
     const copy = super.slice(start, end)
-    countCopiedBytes(copy.byteLength)
+    countCopiedBytes(copy.length)
     return copy
   }
 }
@@ -39,4 +49,9 @@ Object.defineProperty(RevocableBytes.prototype, 'constructor', { value: Uint8Arr
 /** Whether code has taken the ArrayBuffer out of a RevocableBytes (or of a subarray of one). */
 export function isEscaped(buffer: ArrayBuffer): boolean {
   return (buffer as Marked)[ESCAPED] === true
+}
+
+/** Whether code may use the address of a RevocableBytes past its end. */
+export function isHeld(buffer: ArrayBuffer): boolean {
+  return (buffer as Marked)[HELD] === true
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { copiedBytes } from '#src/core/buffer/copied-bytes.js'
-import { isEscaped, RevocableBytes } from '#src/core/buffer/revocable-bytes.js'
+import { isEscaped, isHeld, RevocableBytes } from '#src/core/buffer/revocable-bytes.js'
 
 function fresh() {
   const buffer = new ArrayBuffer(16)
@@ -67,4 +67,17 @@ test('RevocableBytes.slice counts the bytes it copies', () => {
   bytes.slice(-2, -1)
   bytes.slice(9, 3)
   assert.equal(copiedBytes() - before, 13)
+})
+
+test('isHeld tells when somebody asked for byteLength, also of a subarray, and for nothing else', () => {
+  const buffer = new ArrayBuffer(16)
+  const bytes = new RevocableBytes(buffer)
+  const part = bytes.subarray(2, 4)
+  bytes.fill(1)
+  assert.equal(bytes.length, 16)
+  assert.equal(bytes.slice(1).length, 15)
+  assert.equal(isHeld(buffer), false)
+  assert.equal(part.byteLength, 2)
+  assert.equal(isHeld(buffer), true)
+  assert.equal(isEscaped(buffer), false)
 })
