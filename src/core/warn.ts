@@ -34,7 +34,7 @@ export function onWarning(hook: Hook): Disposable {
 /** Reports a warning to the hooks. */
 export function warn(warning: Warning): void {
   if (hooks.size > 0) {
-    for (const hook of hooks) hook(warning)
+    for (const hook of hooks) callHook(hook, warning)
     return
   }
   const { process, console } = globalThis as Runtime
@@ -42,4 +42,13 @@ export function warn(warning: Warning): void {
   if (process?.emitWarning !== undefined)
     process.emitWarning(warning.message, { type: 'DmaBufWarning', code: warning.rule, ...detail })
   else console?.warn(`${warning.message}\n${warning.stack ?? ''}`)
+}
+
+// A hook that throws must not break whoever only wanted to warn, nor hide the warning from other hooks.
+function callHook(hook: Hook, warning: Warning): void {
+  try {
+    hook(warning)
+  } catch (error) {
+    ;(globalThis as Runtime).console?.warn(`A dmabuf warning hook threw: ${String(error)}`)
+  }
 }

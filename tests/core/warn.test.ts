@@ -46,3 +46,16 @@ test('warn goes to the console where there is no process', (t) => {
   }
   assert.deepEqual(print.mock.calls[0]?.arguments, ['Forgotten\nat here'])
 })
+
+test('A hook that throws hides a warning from no other hook, and breaks nobody', (t) => {
+  const said: string[] = []
+  t.mock.method(console, 'warn', (text: string) => said.push(text))
+  const heard: string[] = []
+  using _first = onWarning(() => {
+    throw new Error('Broken hook')
+  })
+  using _second = onWarning(({ message }) => heard.push(message))
+  warn({ rule: 'TEST', message: 'Look' })
+  assert.deepEqual(heard, ['Look'])
+  assert.match(said.join(), /Broken hook/)
+})

@@ -49,6 +49,9 @@ export interface LaidOutFormat extends FrameFormat {
   readonly planes: readonly Plane[]
 }
 
+const RANGES: readonly string[] = ['full', 'limited']
+const MATRICES: readonly string[] = ['bt601', 'bt709', 'bt2020']
+
 /** The largest width and height of a frame, in pixels. */
 export const MAX_SIDE_PIXELS = 16384
 
@@ -88,7 +91,8 @@ const SHAPES: Readonly<Record<string, readonly PlaneShape[]>> = {
 /**
  * The planes of a format, and how many bytes they need.
  *
- * @param format - `planes` as given, checked against each other, or tightly packed ones
+ * @param format - `planes` as given (each has to be one; whether they overlap is the caller's business),
+ *   or tightly packed ones
  * @returns the format with its planes, and the bytes from 0 to the end of the last plane
  * @throws {RangeError} for a size outside 1 … 16384 or a plane that is no plane
  * @throws {DmaBufError} EINVAL for an unknown fourcc without planes
@@ -99,6 +103,7 @@ export function layOutFormat(format: FrameFormat): { format: LaidOutFormat; leng
     throw new TypeError(`fourcc must be four ASCII characters: ${String(fourcc)}`)
   checkSide('width', width)
   checkSide('height', height)
+  checkMeaning(format)
   const planes = format.planes ?? packedPlanes(fourcc, width, height)
   if (planes.length < 1 || planes.length > 4)
     throw new RangeError(`A frame has 1 to 4 planes: ${planes.length}`)
@@ -132,6 +137,14 @@ function packedPlanes(fourcc: string, width: number, height: number): readonly P
     offsetBytes += strideBytes * plane.rowCount
     return plane
   })
+}
+
+function checkMeaning({ color, modifier }: FrameFormat): void {
+  if (modifier !== undefined && (modifier < 0n || modifier >= 1n << 64n))
+    throw new RangeError(`modifier must have 64 bits: ${modifier}`)
+  if (color === undefined) return
+  if (!RANGES.includes(color.range)) throw new TypeError(`Unknown color range: ${color.range}`)
+  if (!MATRICES.includes(color.matrix)) throw new TypeError(`Unknown color matrix: ${color.matrix}`)
 }
 
 function checkSide(side: string, pixels: number): void {

@@ -161,3 +161,18 @@ test('planeEnd refuses numbers that are no plane', () => {
   ]
   for (const one of wrong) assert.throws(() => planeEnd(one), RangeError, JSON.stringify(one))
 })
+
+test('layOutFormat refuses a modifier beyond 64 bits and colours it does not know', () => {
+  const format = { fourcc: 'YU12', width: 4, height: 4 }
+  for (const modifier of [0n, (1n << 64n) - 1n])
+    assert.equal(layOutFormat({ ...format, modifier }).format.modifier, modifier)
+  for (const modifier of [-1n, 1n << 64n])
+    assert.throws(() => layOutFormat({ ...format, modifier }), RangeError)
+  const color = { range: 'full', matrix: 'bt709' } as const
+  assert.deepEqual(layOutFormat({ ...format, color }).format.color, color)
+  for (const wrong of [{ range: 'half' }, { matrix: 'bt9' }])
+    assert.throws(
+      () => layOutFormat({ ...format, color: { ...color, ...wrong } as never }),
+      TypeError,
+    )
+})
