@@ -123,6 +123,11 @@ export class RemoteTimeline implements Disposable {
     checkWait({ timeoutMs })
     checkSeqno(seqno)
     const deadline = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs
+    if (this.#closed) {
+      signalFirst?.timeline.signal(signalFirst.seqno)
+      this.#reached(seqno)
+      return
+    }
     let wake: Mapping | undefined
     try {
       if (signalFirst !== undefined) wake = signalOwing(signalFirst)

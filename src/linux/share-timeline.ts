@@ -42,8 +42,8 @@ export async function shareTimeline(
       checkReceivedMemory(page, TIMELINE_PAGE_BYTES, 'a watcher page')
       const mapping = new Mapping(page, TIMELINE_PAGE_BYTES, MapMode.readOnly)
       watch(publisher, bell, { mapping, to })
-      // It may have ended while the peer answered: nobody else will tell it.
-      if (timeline.end !== undefined) bell.ring()
+      // What was signalled, or ended, while the peer answered: nobody else will tell it.
+      bell.ring()
     } finally {
       page.close()
     }
