@@ -1,6 +1,6 @@
 // Runs the tests of the native code with the addon built under AddressSanitizer and UBSan.
 //
-//   node scripts/test-asan.mjs [filter …]     default filter: linux/native
+//   node scripts/test-asan.mjs [filter …]     default: the tests below, of what calls the addon directly
 //
 // `npm run test:asan` builds that addon and compiles the tests before.
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -8,6 +8,10 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const ROOT = dirname(import.meta.dirname)
+const FILTERS = [
+  ...['native', 'mapping', 'memfd', 'memory-of-fd', 'buffer-fd', 'owned-fd', 'doorbell', 'message'],
+  ...['peer-policy', 'link', 'serve-links'],
+].map((name) => `linux/${name}`)
 const ADDON = join(ROOT, 'build/native/asan/dmabuf.node')
 
 function library(name) {
@@ -34,4 +38,4 @@ function run(filters) {
 }
 
 const filters = process.argv.slice(2)
-process.exitCode = run(filters.length > 0 ? filters : ['linux/native'])
+process.exitCode = run(filters.length > 0 ? filters : FILTERS)

@@ -1,7 +1,7 @@
 // Starts the programs of tests/fixtures in processes of their own, and never leaves one behind.
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -126,6 +126,11 @@ export class ScratchFolder implements Disposable {
 
   file(name: string): string {
     return join(this.path, name)
+  }
+
+  /** Lets processes of other users make files in it. */
+  openToAll(): void {
+    chmodSync(this.path, 0o777)
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,169 @@
+// Goal: whole messages in order without ever blocking, paused at will, and exactly one end.
+// Method: a socket of this class against a raw one in the same process.
+import assert from 'node:assert/strict'
+import { openSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import { test } from 'node:test'
+import { LinkSocket } from '#src/linux/link-socket.js'
+import { createMemfd } from '#src/linux/memfd.js'
+import { native } from '#src/linux/native.js'
+import { OwnedFd } from '#src/linux/owned-fd.js'
+import { countResources, settled, until } from '../helpers/leaks.js'
+import { RawPeer } from '../helpers/raw-peer.js'
+
+interface Heard {
+  readonly messages: string[]
+  readonly ends: unknown[]
+  readonly fds: OwnedFd[]
+}
+
+function socketAndPeer(): { socket: LinkSocket; raw: RawPeer; heard: Heard } {
+  const pair = new Int32Array(2)
+  assert.equal(native().socketPair(pair), 0)
+  const heard: Heard = { messages: [], ends: [], fds: [] }
+  const socket = new LinkSocket(OwnedFd.adopt(pair[0]!), {
+    message: (bytes, fds) => {
+      heard.messages.push(new TextDecoder().decode(bytes))
+      heard.fds.push(...fds)
+    },
+    ended: (how) => heard.ends.push(how),
+  })
+  return { socket, raw: new RawPeer(OwnedFd.adopt(pair[1]!)), heard }
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 5; i++) await turn()
+}
+
+test('LinkSocket hands on each message with its descriptors, in order', async () => {
+  const { socket, raw, heard } = socketAndPeer()
+  using fd = createMemfd('sent', 4096)
+  raw.send(encode('a'))
+  raw.send(encode('b'), [fd, fd])
+  raw.send(encode('c'), [fd])
+  await until(() => heard.messages.length === 3)
+  assert.deepEqual(heard.messages, ['a', 'b', 'c'])
+  assert.equal(heard.fds.length, 3)
+  for (const each of heard.fds) each.close()
+  socket.close()
+  raw.fd.close()
+})
+
+test('LinkSocket.send leaves the descriptors to the caller', async () => {
+  const { socket, raw } = socketAndPeer()
+  using fd = createMemfd('sent', 4096)
+  await socket.send(encode('x'), [fd])
+  assert.equal(fd.closed, false)
+  assert.deepEqual(raw.receive(), encode('x'))
+  socket.close()
+  raw.fd.close()
+})
+
+test('LinkSocket.pause stops reading, so that the peer’s queue fills, and goes on where it was', async () => {
+  const { socket, raw, heard } = socketAndPeer()
+  socket.pause(true)
+  socket.pause(true)
+  let sent = 0
+  while (raw.send(encode(String(sent))) > 0) sent++
+  await turns()
+  assert.deepEqual(heard.messages, [])
+  socket.pause(false)
+  await until(() => heard.messages.length === sent)
+  assert.deepEqual(
+    heard.messages,
+    Array.from({ length: sent }, (_, i) => String(i)),
+  )
+  socket.close()
+  raw.fd.close()
+})
+
+test('LinkSocket that is paused reads what is left when the peer goes, then ends once', async () => {
+  const { socket, raw, heard } = socketAndPeer()
+  socket.pause(true)
+  raw.send(encode('last'))
+  await turns()
+  raw.fd.close()
+  await until(() => heard.ends.length > 0)
+  assert.deepEqual(heard.messages, ['last'])
+  await turns()
+  assert.deepEqual(heard.ends, ['end'])
+  socket.close()
+})
+
+test('LinkSocket.pump reads everything that has arrived, without the event loop', () => {
+  const { socket, raw, heard } = socketAndPeer()
+  for (const text of ['a', 'b', 'c']) raw.send(encode(text))
+  socket.pump()
+  assert.deepEqual(heard.messages, ['a', 'b', 'c'])
+  raw.fd.close()
+  socket.pump()
+  assert.deepEqual(heard.ends, ['end'])
+  socket.pump()
+  assert.deepEqual(heard.ends, ['end'])
+  socket.close()
+})
+
+test('LinkSocket: a message longer than the longest ends it with EPROTO', async () => {
+  const { socket, raw, heard } = socketAndPeer()
+  raw.send(new Uint8Array(65536))
+  raw.send(new Uint8Array(65537))
+  await until(() => heard.ends.length > 0)
+  assert.equal(heard.messages.length, 1)
+  assert.equal((heard.ends[0] as { code: string }).code, 'EPROTO')
+  socket.close()
+  raw.fd.close()
+})
+
+test('LinkSocket.stop reads no more, and close() gives the descriptor back', async () => {
+  await settled()
+  const before = countResources()
+  const { socket, raw, heard } = socketAndPeer()
+  socket.stop()
+  raw.send(encode('unheard'))
+  await turns()
+  assert.deepEqual(heard.messages, [])
+  assert.deepEqual(heard.ends, [])
+  socket.close()
+  socket.close()
+  raw.fd.close()
+  assert.deepEqual(countResources(), before)
+})
+
+test('LinkSocket: sends that wait fail with EPIPE at close(), and ends are not told then', async () => {
+  const { socket, raw, heard } = socketAndPeer()
+  const sends = Array.from({ length: 1000 }, () => socket.send(encode('x'), []))
+  const results = Promise.allSettled(sends)
+  await turns()
+  socket.close()
+  const failed = (await results).filter(({ status }) => status === 'rejected')
+  assert.ok(failed.length > 0)
+  for (const result of failed)
+    assert.equal((result as { reason: { code: string } }).reason.code, 'EPIPE')
+  raw.fd.close()
+  await turns()
+  assert.deepEqual(heard.ends, [])
+})
+
+test('LinkSocket.send fails with EPIPE when the peer has gone, reset or not', async () => {
+  for (const unread of [false, true]) {
+    const { socket, raw } = socketAndPeer()
+    if (unread) await socket.send(encode('unread'), [])
+    raw.fd.close()
+    await assert.rejects(socket.send(encode('x'), []), { code: 'EPIPE', message: /peer has gone/ })
+    socket.close()
+  }
+})
+
+test('LinkSocket closes and refuses a descriptor that cannot be watched', () => {
+  const fd = OwnedFd.adopt(openSync('/proc/self/exe', 'r'))
+  const events = { message() {}, ended() {} }
+  assert.throws(() => new LinkSocket(fd, events), {
+    code: 'EPERM',
+    message: /Cannot watch a socket/,
+  })
+  assert.equal(fd.closed, true)
+})
