@@ -3,6 +3,7 @@
 //   node scripts/build-native.mjs                   prebuilds/linux-<arch>/dmabuf.node, stripped, reproducible
 //   node scripts/build-native.mjs --variant asan    build/native/asan/dmabuf.node, with sanitizers
 //   node scripts/build-native.mjs --variant copy    build/native/copy/dmabuf.node, without external buffers
+//   node scripts/build-native.mjs --variant broken  build/native/broken/dmabuf.node, copies what it maps: for a test
 //
 // The package works without the addon (using it then throws a typed error), so a machine that cannot
 // build it is told so in one line and exits 0. Code that does not compile exits 1.
@@ -52,10 +53,15 @@ function variantOf(name) {
         flags: [...release, '-DDMABUF_NO_EXTERNAL_BUFFERS'],
         output: 'build/native/copy/dmabuf.node',
       }
+    case 'broken':
+      return {
+        flags: [...release, '-DDMABUF_BREAK_POPULATE_PRIVATE'],
+        output: 'build/native/broken/dmabuf.node',
+      }
     case 'asan':
       return { flags: SANITIZERS, output: 'build/native/asan/dmabuf.node' }
     default:
-      throw new RangeError(`Variant must be release, asan or copy: received=${name}`)
+      throw new RangeError(`Variant must be release, asan, copy or broken: received=${name}`)
   }
 }
 
