@@ -45,6 +45,8 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   readonly #turns = new EventLoopTurns()
   #connection: QueueConnection | undefined
   #leaving: Promise<void> | undefined
+  /** The last one whose producer died; it may have frames that are held. */
+  #retired: QueueConnection | undefined
   #subscriber: { frame: (frame: Frame) => void; end: (error?: unknown) => void } | undefined
   #failure: DmaBufError | undefined
   #finished = false
@@ -150,6 +152,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     this.#subscriber = undefined
     for (const { reject } of this.#waiters.splice(0))
       reject(new DmaBufError('EBADF', 'receive', 'Stream was closed'))
+    await this.#retired?.close()
     await (this.#connection?.close() ?? this.#leaving)
   }
 
@@ -277,7 +280,8 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     reconnect: NonNullable<FrameStreamParts['reconnect']>,
   ): Promise<void> {
     this.#connection = undefined
-    await dead.close()
+    this.#retired = dead
+    await dead.retire()
     try {
       const connection = await reconnect(this.rung, this.#abort.signal)
       if (this.#closed) await connection.close()

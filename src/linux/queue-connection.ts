@@ -58,6 +58,7 @@ export class QueueConnection implements FrameOwner {
   readonly #bell: Doorbell
   readonly #resources: Resources
   #closed = false
+  #retired = false
 
   private constructor(parts: ConnectionParts) {
     this.link = parts.link
@@ -100,6 +101,13 @@ export class QueueConnection implements FrameOwner {
     this.consumer.release(bufferIndex)
     if (this.consumer.producerBell.take()) this.#bell.ring()
     this.released?.()
+    if (this.#retired && this.consumer.held === 0) void this.close()
+  }
+
+  /** Closes it as soon as no frame of it is held: what somebody looks at outlives its producer. */
+  async retire(): Promise<void> {
+    this.#retired = true
+    if (this.consumer.held === 0) await this.close()
   }
 
   /** Says goodbye and gives everything back. Idempotent. */
