@@ -65,7 +65,7 @@ export async function runCamera(
       clearInterval(timer)
       // Of an input that is cut off, too: the frames before the cut were played.
       reportProgress(queue, report, true)
-      await finish()
+      if (!signal.aborted) await finish()
     }
   } catch (error) {
     if (!signal.aborted) throw error
