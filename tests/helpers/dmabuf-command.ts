@@ -22,8 +22,17 @@ export interface Running {
 }
 
 /** Starts `dmabuf ARGS` in `cwd`; `input` goes to its standard input. */
-export function startDmabuf(args: readonly string[], cwd: string, input?: Uint8Array): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+export function startDmabuf(
+  args: readonly string[],
+  cwd: string,
+  input?: Uint8Array,
+  env?: Readonly<Record<string, string>>,
+): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   let stdout = ''

@@ -2,7 +2,6 @@
 // Method: the real command with three real processes; its JSON is checked against the clip.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { PlaySummary } from '#src/cli/play/summary.js'
@@ -14,10 +13,6 @@ const frameBytes = 320 * 180 * 1.5
 
 function summaryOf(stdout: string): PlaySummary {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as PlaySummary
-}
-
-function sessionFolders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => /^dmabuf-.{6}$/.test(name))
 }
 
 test('play --json measures a run of three processes that share every frame', async () => {
@@ -93,9 +88,11 @@ test('play prints a line a second where there is no terminal, without escape seq
 test('play leaves no process and no folder behind when it is interrupted', async () => {
   using folder = scratchFolder()
   writeFileSync(join(folder.path, 'clip.y4m'), clip)
-  const before = sessionFolders()
-  const running = startDmabuf(['play', 'clip.y4m', '--loop'], folder.path)
+  using temporary = scratchFolder()
+  const env = { TMPDIR: temporary.path }
+  const running = startDmabuf(['play', 'clip.y4m', '--loop'], folder.path, undefined, env)
   await running.printed('1 s  camera')
+  assert.equal(readdirSync(temporary.path).length, 1)
   const { pid = -1 } = running.child
   const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8').trim()
   assert.equal(children.split(' ').length, 3)
@@ -104,8 +101,5 @@ test('play leaves no process and no folder behind when it is interrupted', async
   assert.equal(ended.code, 0, ended.stderr)
   assert.equal(ended.stderr, '')
   for (const child of children.split(' ')) assert.equal(existsSync(`/proc/${child}`), false)
-  assert.deepEqual(
-    sessionFolders().filter((name) => !before.includes(name)),
-    [],
-  )
+  assert.deepEqual(readdirSync(temporary.path), [])
 })
