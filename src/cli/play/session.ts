@@ -55,6 +55,7 @@ export class Session implements Disposable {
   readonly #state: { -readonly [K in keyof PlayState]: PlayState[K] }
   #events: string[] = []
   #stalled = false
+  #memoryIsFinal = false
   #killedNs = 0
 
   /** @param changed - called after every report */
@@ -126,6 +127,7 @@ export class Session implements Disposable {
 
   /** Looks at the three processes' memory, now. */
   readMemory(): void {
+    if (this.#memoryIsFinal) return
     const memory: Partial<Record<RoleName, FrameMemory>> = {}
     for (const name of ['camera', 'measure', 'pictures'] as const) {
       const pid = this.#state.pids[name]
@@ -214,6 +216,7 @@ export class Session implements Disposable {
   // All three are alive and have all buffers mapped: the time to see what that costs.
   #finish(): void {
     this.readMemory()
+    this.#memoryIsFinal = true
     this.#children.camera?.tell('finish')
   }
 
