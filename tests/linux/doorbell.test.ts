@@ -8,8 +8,11 @@ import { Doorbell, DoorbellListener } from '#src/linux/doorbell.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import { native } from '#src/linux/native.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { runFixture } from '../helpers/fixture.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
+
+exitAfterTests()
 
 async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await turn()

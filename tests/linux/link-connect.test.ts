@@ -7,8 +7,11 @@ import { test } from 'node:test'
 import { connectLink } from '#src/linux/link-connect.js'
 import { LinkServer } from '#src/linux/link-server.js'
 import type { Link } from '#src/linux/link.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { runFixture, ScratchFolder, startFixture } from '../helpers/fixture.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
+
+exitAfterTests()
 
 const EMPTY = new Uint8Array(0)
 

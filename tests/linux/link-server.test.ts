@@ -15,8 +15,11 @@ import { test } from 'node:test'
 import { connectLink } from '#src/linux/link-connect.js'
 import { checkSocketPath, LinkServer, MAX_PATH_BYTES } from '#src/linux/link-server.js'
 import type { Link } from '#src/linux/link.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { ScratchFolder, startFixture } from '../helpers/fixture.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
+
+exitAfterTests()
 
 function modeOf(path: string): number {
   return lstatSync(path).mode & 0o7777

@@ -8,8 +8,11 @@ import { LinkSocket } from '#src/linux/link-socket.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import { native } from '#src/linux/native.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
 import { RawPeer } from '../helpers/raw-peer.js'
+
+exitAfterTests()
 
 interface Heard {
   readonly messages: string[]

@@ -9,9 +9,12 @@ import { linkPair } from '#src/linux/link-pair.js'
 import { Link, type LinkEnd } from '#src/linux/link.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import type { OwnedFd } from '#src/linux/owned-fd.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { runFixture } from '../helpers/fixture.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
 import { rawPair } from '../helpers/raw-peer.js'
+
+exitAfterTests()
 
 const MAX_BYTES = 65536 - HEADER_BYTES
 const ENCODER = new TextEncoder()
@@ -390,7 +393,7 @@ test('Link.close closes descriptors of messages that nobody took', async () => {
   for (let i = 0; i < 10; i++) await here.send(new Uint8Array(1), memfds(5))
   using taken = await there.receive()
   assert.ok(taken)
-  await turn()
+  there.pump()
   await there.close()
   await here.close()
   taken[Symbol.dispose]()

@@ -13,7 +13,10 @@ import {
   type MappingHandle,
   type PollHandle,
 } from '#src/linux/native.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { mappedMemfds, settled, until } from '../helpers/leaks.js'
+
+exitAfterTests()
 
 const EBADF = -9
 const EINVAL = -22
@@ -224,6 +227,30 @@ test('Many views over one mapping: ended, collected and alive, it is mapped unti
   assert.equal(native().unmap(handle), EBADF)
   assert.equal(native().view(handle, PAGE), EBADF)
   assert.equal(await mappedCount(), before)
+})
+
+test('The addresses of a closed mapping stay taken while its handle lives: async code may hold them', () => {
+  const lines = (): string[] => readFileSync('/proc/self/maps', 'utf8').split('\n')
+  const known = new Set(lines())
+  const handle = map()
+  const [line = ''] = lines().filter((each) => !known.has(each) && each.includes('dmabuf:native '))
+  const start = parseInt(line, 16)
+  assert.ok(start > 0)
+  const isTaken = (): boolean =>
+    lines().some((each) => {
+      const [from = 0, to = 0] = each.split(/[- ]/, 2).map((text) => parseInt(text, 16))
+      return from <= start && start < to && / rw-p .* 0 *$/.test(each)
+    })
+  const view = viewOf(handle)
+  assert.equal(isTaken(), false)
+  assert.equal(native().end(handle, view), 1)
+  assert.equal(native().unmap(handle), 0)
+  return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    assert.equal(isTaken(), true)
+    assert.equal(lines().includes(line), false)
+    // Still there: what is looked at above is the handle that this line keeps.
+    assert.equal(native().unmap(handle), EBADF)
+  })
 })
 
 test('A mapping whose handle is collected without unmap() is unmapped', async () => {

@@ -6,8 +6,11 @@ import { test } from 'node:test'
 import { connectLink } from '#src/linux/link-connect.js'
 import type { Link } from '#src/linux/link.js'
 import { serveLinks } from '#src/linux/serve-links.js'
+import { exitAfterTests } from '../helpers/exit-after.js'
 import { ScratchFolder } from '../helpers/fixture.js'
 import { countResources, settled } from '../helpers/leaks.js'
+
+exitAfterTests()
 
 test('serveLinks gives links as peers connect, those before the loop included', async () => {
   await settled()

@@ -6,8 +6,11 @@ import { connectLink } from '#src/linux/link-connect.js'
 import type { Link } from '#src/linux/link.js'
 import { LinkServer } from '#src/linux/link-server.js'
 import { createMemfd } from '#src/linux/memfd.js'
+import { exitAfterTests } from '../../helpers/exit-after.js'
 import { ScratchFolder, startFixture, type Fixture } from '../../helpers/fixture.js'
 import { countResources, settled, until } from '../../helpers/leaks.js'
+
+exitAfterTests()
 
 async function withPeer(
   how: string,
