@@ -18,7 +18,6 @@ import { TIMELINE_FUTEX_OFFSET, TIMELINE_PAGE_BYTES } from '#src/interprocess/ti
 import { filesUnder, ROOT, textOf } from './helpers/source-tree.js'
 
 // Comes with the figures of the bench: until then its links lead nowhere.
-const COMING = ['docs/performance.md']
 
 const documents = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...filesUnder('docs', '.md')]
 
@@ -46,7 +45,7 @@ test('Every relative link of a document leads to a file', () => {
   const broken = documents.flatMap((path) =>
     [...textOf(path).matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)]
       .map(([, target = '']) => normalize(join(dirname(path), target)))
-      .filter((target) => !existsSync(join(ROOT, target)) && !COMING.includes(target))
+      .filter((target) => !existsSync(join(ROOT, target)))
       .map((target) => `${path}: ${target}`),
   )
   assert.deepEqual(broken, [])
