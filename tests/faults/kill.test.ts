@@ -132,7 +132,10 @@ test('kill -9 of the camera ends the iteration of every viewer with EOWNERDEAD w
     await camera.untilJoined(2)
     await camera.run()
     await camera.remote.run(({ state, resources }) =>
-      resources.until(() => state.queue.stats().queued > 50),
+      resources.until(() => {
+        const { queued } = state.queue.stats()
+        return queued > 50 && state.queue.consumers.every(({ lagFrames }) => lagFrames < queued)
+      }),
     )
     const killedMs = monotonicMs()
     camera.remote.signal('SIGKILL')
