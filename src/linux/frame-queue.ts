@@ -7,7 +7,7 @@ import { checkWait, waitFor } from '../core/wait.js'
 import { warn } from '../core/warn.js'
 import { MessageType } from '../interprocess/link-message.js'
 import { decodeJoin } from '../interprocess/queue-message.js'
-import { MAX_CONSUMERS, queuePageBytes } from '../interprocess/queue-page.js'
+import { queuePageBytes } from '../interprocess/queue-page.js'
 import { QueueProducer } from '../interprocess/queue-producer.js'
 import { Consumer } from './consumer.js'
 import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
@@ -383,5 +383,3 @@ function asDmaBufError(error: unknown): DmaBufError {
   if (DmaBufError.is(error)) return error
   return new DmaBufError('EPROTO', 'join', error instanceof Error ? error.message : String(error))
 }
-
-export { MAX_CONSUMERS }

@@ -20,7 +20,13 @@ const LINE_MS = 1000
 export async function view(socket: string, flags: ViewFlags): Promise<number> {
   const role = flags.latest ? pictureViewer(flags.contactSheet) : measuringViewer()
   const { frames, wait, picture } = flags
-  await runViewer(role, { socket, frames, wait, picture }, reporter(linePrinter()), stopSignal())
+  const signal = stopSignal()
+  try {
+    await runViewer(role, { socket, frames, wait, picture }, reporter(linePrinter()), signal)
+  } catch (error) {
+    // Told to stop while it was still on its way to the camera.
+    if (!signal.aborted) throw error
+  }
   return 0
 }
 

@@ -100,11 +100,7 @@ export class Session implements Disposable {
 
   /** Ends the clip early, cleanly. */
   stop(): void {
-    this.#children.camera?.stop()
-    for (const name of ['measure', 'pictures'] as const) {
-      if (this.#state.ready === undefined) this.#children[name]?.stop()
-      else this.#children[name]?.kill('SIGCONT')
-    }
+    void this.#stopAll()
   }
 
   /** Kills the measuring viewer; when its buffers are back is an event. */
@@ -141,6 +137,19 @@ export class Session implements Disposable {
   [Symbol.dispose](): void {
     for (const child of Object.values(this.#children)) child.kill('SIGKILL')
     rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  // A viewer that has seen nothing yet may still be on its way to the camera: it leaves first.
+  async #stopAll(): Promise<void> {
+    const viewers = (['measure', 'pictures'] as const).flatMap((name) => {
+      const child = this.#children[name]
+      return child === undefined ? [] : [{ child, isStarting: this.#state[name] === undefined }]
+    })
+    const starting = viewers.filter(({ isStarting }) => isStarting)
+    for (const { child } of starting) child.stop()
+    await Promise.all(starting.map(({ child }) => child.exited))
+    this.#children.camera?.stop()
+    for (const { child } of viewers) child.kill('SIGCONT')
   }
 
   get #socket(): string {

@@ -81,7 +81,7 @@ test('play prints a line a second where there is no terminal, without escape seq
   const { code, stdout } = await runDmabuf(args, folder.path)
   assert.equal(code, 0)
   assert.doesNotMatch(stdout, /\x1b/)
-  assert.match(stdout, /^1 s  camera \d+ frames  measure \d+ \(handoff p50 .+\)  pictures \d+/m)
+  assert.match(stdout, /^\d+ s  camera \d+ frames  measure \d+ \(handoff p50 .+\)  pictures \d+/m)
   assert.match(stdout, /120 frames, .+ handed to two viewers, 0 bytes copied/)
 })
 
@@ -91,7 +91,7 @@ test('play leaves no process and no folder behind when it is interrupted', async
   using temporary = scratchFolder()
   const env = { TMPDIR: temporary.path }
   const running = startDmabuf(['play', 'clip.y4m', '--loop'], folder.path, undefined, env)
-  await running.printed('1 s  camera')
+  await running.printed(' s  camera')
   assert.equal(readdirSync(temporary.path).length, 1)
   const { pid = -1 } = running.child
   const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8').trim()

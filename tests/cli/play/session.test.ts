@@ -9,6 +9,8 @@ import { writeFileSync } from 'node:fs'
 interface Playing extends Disposable {
   readonly session: Session
   readonly run: ReturnType<Session['run']>
+  /** What the processes have said on standard error. */
+  complaints(): string
   until(condition: (state: PlayState) => boolean): Promise<void>
 }
 
@@ -17,10 +19,13 @@ function play(): Playing {
   const input = join(folder.path, 'clip.y4m')
   writeFileSync(input, y4mClip({ width: 64, height: 36, frames: 50 }))
   const watchers = new Set<() => void>()
+  let complaints = ''
   const options = {
     ...{ input, fast: false, loop: true, frames: undefined, picture: undefined },
     contactSheet: join(folder.path, 'sheet.png'),
-    onError: () => {},
+    onError: (text: string) => {
+      complaints += text
+    },
   }
   const session = new Session(options, () => {
     for (const watcher of watchers) watcher()
@@ -28,6 +33,7 @@ function play(): Playing {
   return {
     session,
     run: session.run(),
+    complaints: () => complaints,
     until: (condition) =>
       new Promise((resolve) => {
         const look = (): void => {
@@ -84,4 +90,13 @@ test('stop ends a session whose viewer is stalled', async () => {
   session.stallViewer()
   session.stop()
   assert.equal((await run).camera, 0)
+})
+
+test('stop before the viewers have seen anything ends all three without a complaint', async () => {
+  using playing = play()
+  const { session, run, until } = playing
+  await until((state) => state.pids.pictures !== undefined)
+  session.stop()
+  assert.deepEqual({ ...(await run) }, { camera: 0, measure: 0, pictures: 0 })
+  assert.equal(playing.complaints(), '')
 })
