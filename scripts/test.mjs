@@ -60,7 +60,9 @@ function run({ values, positionals }) {
     return 1
   }
   const flags = ['--expose-gc', '--enable-source-maps']
-  const testFlags = ['--test', `--test-concurrency=${CONCURRENCY}`, ...reporters(values.label)]
+  // A test that hangs fails by its name instead of holding the whole run.
+  const bounds = [`--test-concurrency=${CONCURRENCY}`, '--test-timeout=180000']
+  const testFlags = ['--test', ...bounds, ...reporters(values.label)]
   const args = [...flags, ...testFlags, ...files]
   const { status, signal, error } = spawnSync(values.bin, args, { cwd: ROOT, stdio: 'inherit' })
   if (error) throw error
