@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { compareHandoff, type Comparison } from '../play/compare.js'
 import { dashboard, pictureSize, plainLine } from '../play/dashboard.js'
 import { readKeys } from '../play/keys.js'
@@ -17,7 +16,6 @@ export interface PlayFlags {
   readonly contactSheet: string
 }
 
-const CLIP = fileURLToPath(new URL('../../../assets/blue-marble.mjpeg', import.meta.url))
 const SCREEN_MS = 100
 const LINE_MS = 1000
 
@@ -29,7 +27,7 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
   const complaints: string[] = []
   using session = new Session(
     {
-      input: input ?? CLIP,
+      input,
       fast: flags.fast,
       loop: flags.loop,
       frames: flags.frames,

@@ -13,7 +13,8 @@ import { readFrameMemory, type FrameMemory } from './frame-memory.js'
 
 /** What is played, and how. */
 export interface PlayOptions {
-  readonly input: string
+  /** A path, or '-'; the camera's own clip where absent. */
+  readonly input: string | undefined
   readonly fast: boolean
   readonly loop: boolean
   readonly frames: number | undefined
@@ -161,7 +162,7 @@ export class Session implements Disposable {
     return [
       'camera',
       this.#socket,
-      input,
+      ...(input === undefined ? [] : [input]),
       ...['--buffers', String(BUFFERS), '--viewers', '2'],
       ...(fast ? ['--fast'] : []),
       ...(loop ? ['--loop'] : []),
