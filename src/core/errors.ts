@@ -3,24 +3,35 @@ export type Errno =
   | 'EACCES'
   | 'EADDRINUSE'
   | 'EAGAIN'
+  | 'EALREADY'
   | 'EBADF'
+  | 'EBADFD'
   | 'EBUSY'
   | 'ECONNREFUSED'
   | 'ECONNRESET'
+  | 'EDEADLK'
   | 'EEXIST'
+  | 'EFAULT'
   | 'EINTR'
   | 'EINVAL'
+  | 'EIO'
   | 'EMFILE'
   | 'EMSGSIZE'
   | 'ENAMETOOLONG'
+  | 'ENFILE'
   | 'ENODEV'
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOTSOCK'
+  | 'ENOTTY'
+  | 'EOVERFLOW'
   | 'EOWNERDEAD'
   | 'EPERM'
   | 'EPIPE'
   | 'EPROTO'
+  | 'EREMOTEIO'
+  | 'ESPIPE'
+  | 'ETIME'
   | 'ETIMEDOUT'
   | (string & {})
 
@@ -29,27 +40,37 @@ const NUMBERS: Readonly<Record<string, number>> = {
   EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
+  EIO: 5,
   EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  EFAULT: 14,
   EBUSY: 16,
   EEXIST: 17,
   ENODEV: 19,
   EINVAL: 22,
   ENFILE: 23,
   EMFILE: 24,
+  ENOTTY: 25,
   ENOSPC: 28,
+  ESPIPE: 29,
   EPIPE: 32,
+  EDEADLK: 35,
   ENAMETOOLONG: 36,
+  ETIME: 62,
   EPROTO: 71,
+  EOVERFLOW: 75,
+  EBADFD: 77,
   ENOTSOCK: 88,
-  EPROTOTYPE: 91,
   EMSGSIZE: 90,
+  EPROTOTYPE: 91,
   EADDRINUSE: 98,
   ECONNRESET: 104,
   ETIMEDOUT: 110,
   ECONNREFUSED: 111,
+  EALREADY: 114,
+  EREMOTEIO: 121,
   EOWNERDEAD: 130,
 }
 
@@ -112,12 +133,12 @@ export function errnoNumber(code: Errno): number {
   return NUMBERS[code] ?? 71
 }
 
-/** A bug of ours, never caught. */
-export class InvariantError extends Error {
-  override readonly name = 'InvariantError'
-}
-
-/** Throws InvariantError unless the condition holds. */
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new InvariantError(message)
+/**
+ * A contract that was broken so badly that going on would corrupt state: what the kernel calls BUG.
+ *
+ * @rule C-2
+ * @throws {DmaBufError} ERR_DMABUF_BUG, always
+ */
+export function bug(rule: string, operation: string, message: string): never {
+  throw new DmaBufError('ERR_DMABUF_BUG', operation, message, { rule })
 }

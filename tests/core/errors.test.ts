@@ -3,13 +3,7 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:os'
 import { test } from 'node:test'
-import {
-  assert as assertInvariant,
-  DmaBufError,
-  errnoName,
-  errnoNumber,
-  InvariantError,
-} from '#src/core/errors.js'
+import { bug, DmaBufError, errnoName, errnoNumber } from '#src/core/errors.js'
 
 const NAMES = [
   ...['EPERM', 'ENOENT', 'EINTR', 'EBADF', 'EAGAIN', 'ENOMEM', 'EACCES', 'EBUSY', 'EEXIST'],
@@ -80,11 +74,12 @@ test('errnoName spells a number without a name, errnoNumber takes EPROTO for a n
   assert.equal(errnoNumber('ERR_DMABUF_NATIVE_UNAVAILABLE'), 71)
 })
 
-test('assert throws InvariantError unless the condition holds', () => {
-  assertInvariant(true, 'Never said')
-  assert.throws(() => assertInvariant(false, 'Said'), {
-    name: 'InvariantError',
-    message: 'Said',
+test('bug throws ERR_DMABUF_BUG with the rule that was broken [C-2]', () => {
+  assert.throws(() => bug('RESV-11', 'add', 'No slot was reserved'), {
+    name: 'DmaBufError',
+    code: 'ERR_DMABUF_BUG',
+    rule: 'RESV-11',
+    operation: 'add',
+    errno: undefined,
   })
-  assert.ok(!DmaBufError.is(new InvariantError('x')))
 })
