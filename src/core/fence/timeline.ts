@@ -1,5 +1,8 @@
 import { DmaBufError } from '../errors.js'
-import { allocateContext, Fence, signalFence, type FenceOps } from './fence.js'
+import { host } from '../host.js'
+import { allocateContext } from './context.js'
+import { Fence, signalFence, type FenceOps } from './fence.js'
+import { PendingFences } from './pending-fences.js'
 
 /** Hears of a timeline's progress: publishes it to other processes. */
 export interface TimelineObserver {
@@ -27,7 +30,7 @@ export interface TimelineSource {
 export class Timeline implements Disposable {
   readonly name: string
   readonly context = allocateContext()
-  readonly #pending: Fence[] = []
+  readonly #pending = new PendingFences()
   readonly #ops: FenceOps
   #observers: TimelineObserver[] = []
   #value = 0
@@ -38,13 +41,14 @@ export class Timeline implements Disposable {
     this.#ops = {
       driverName: 'dmabuf',
       timelineName: name,
+      use64BitSeqno: true,
       isSignaled: (fence) => {
         source?.refresh()
         return fence.seqno <= this.#value
       },
       enableSignaling: (fence) => {
         source?.enable()
-        return fence.seqno > this.#value
+        return fence.seqno > this.#value && this.#end === undefined
       },
     }
   }
@@ -70,7 +74,7 @@ export class Timeline implements Disposable {
     const fence = new Fence(this.#ops, this.context, seqno)
     if (seqno <= this.#value) signalFence(fence)
     else if (this.#end !== undefined) signalFence(fence, this.#end)
-    else this.#insert(fence)
+    else this.#pending.add(fence)
     return fence
   }
 
@@ -135,32 +139,17 @@ export class Timeline implements Disposable {
 
   /** Whether fences are waiting for progress. */
   get hasPending(): boolean {
-    return this.#pending.length > 0
+    return !this.#pending.isEmpty
   }
 
-  // One by one: a callback may signal, too, and what is pending below its seqno goes first. All are
-  // signalled, whatever the callbacks throw; the first error is thrown on afterwards.
+  // One by one: a callback may signal, too, and what is pending below its seqno goes first. All have the
+  // time at which the value rose.
   #signalUpTo(seqno: number, error: DmaBufError | undefined): void {
     const pending = this.#pending
-    let failure: { readonly thrown: unknown } | undefined
-    for (let next = pending[0]; next !== undefined && next.seqno <= seqno; next = pending[0]) {
-      pending.shift()
-      try {
-        signalFence(next, error)
-      } catch (thrown) {
-        failure ??= { thrown }
-      }
-    }
-    if (failure !== undefined) throw failure.thrown
-  }
-
-  // Almost always the newest seqno is asked for last: look for its place from the end.
-  #insert(fence: Fence): void {
-    const pending = this.#pending
-    let index = pending.length
-    while (index > 0 && pending[index - 1]!.seqno > fence.seqno) index--
-    if (index === pending.length) pending.push(fence)
-    else pending.splice(index, 0, fence)
+    let fence = pending.takeUpTo(seqno)
+    if (fence === undefined) return
+    const nowNs = host().nowNs()
+    for (; fence !== undefined; fence = pending.takeUpTo(seqno)) signalFence(fence, error, nowNs)
   }
 }
 

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DmaBufError } from '#src/core/errors.js'
-import { allocateContext, Fence, signalFence, type FenceOps } from '#src/core/fence/fence.js'
+import { allocateContext } from '#src/core/fence/context.js'
+import { Fence, putFence, signalFence, type FenceOps } from '#src/core/fence/fence.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 
 const NAMES = { driverName: 'test', timelineName: 'ring' }
 const failure = new DmaBufError('EIO', 'render', 'Shader hangs')
@@ -96,7 +98,8 @@ test('A callback added twice runs twice, and is taken back once a time [FENCE-20
   assert.equal(calls, 2)
 })
 
-test('Every callback runs whatever the others throw; the first error comes out of the signal [FENCE-11]', () => {
+test('Every callback runs whatever the others throw, which is reported [FENCE-11, PORT-4]', () => {
+  using warnings = collectWarnings()
   const fence = fenceWith()
   const seen: string[] = []
   const callbacks = ['a', 'b', 'c'].map((name) => (): void => {
@@ -104,10 +107,23 @@ test('Every callback runs whatever the others throw; the first error comes out o
     if (name !== 'b') throw new Error(`broken ${name}`)
   })
   callbacks.forEach((callback) => fence.addCallback(callback))
-  assert.throws(() => signalFence(fence), { message: 'broken a' })
+  assert.equal(signalFence(fence), true)
   assert.deepEqual(seen, ['a', 'b', 'c'])
   assert.equal(fence.status, 'signaled')
   assert.equal(signalFence(fence), false)
+  assert.deepEqual(warnings.rules, ['PORT-4', 'PORT-4'])
+  assert.match(warnings.list[1]!.message, /test ring seqno 7.*broken c/)
+})
+
+test('A lone callback that throws is reported, and its fence is signalled [PORT-4]', () => {
+  using warnings = collectWarnings()
+  const fence = fenceWith()
+  fence.addCallback(() => {
+    throw new Error('broken')
+  })
+  assert.equal(signalFence(fence), true)
+  assert.equal(fence.status, 'signaled')
+  assert.deepEqual(warnings.rules, ['PORT-4'])
 })
 
 test('A callback sees its fence signalled, and may not join it any more [FENCE-11, FENCE-18]', () => {
@@ -143,9 +159,13 @@ test('Fence.addCallback on a signalled fence returns false and does not call [FE
   )
 })
 
-test('Fence.addCallback refuses what is no function [FENCE-18]', () => {
+test('Fence.addCallback without a callback warns and throws EINVAL, with a wrong one TypeError [FENCE-18]', () => {
+  using warnings = collectWarnings()
   const fence = fenceWith()
-  for (const wrong of [undefined, null, {}, 'f'])
+  for (const nothing of [undefined, null])
+    assert.throws(() => fence.addCallback(nothing as unknown as () => void), { code: 'EINVAL' })
+  assert.deepEqual(warnings.rules, ['FENCE-18', 'FENCE-18'])
+  for (const wrong of [{}, 'f'])
     assert.throws(() => fence.addCallback(wrong as () => void), TypeError)
   signalFence(fence)
 })
@@ -189,7 +209,8 @@ test('enableSignaling that says no signals the fence at once [FENCE-22]', async 
   await fenceWith({ enableSignaling: () => false }).wait()
 })
 
-test('enableSignaling may signal the fence itself, with an error [FENCE-22]', async () => {
+test('enableSignaling may signal the fence itself, with an error, if it answers false [FENCE-22, FENCE-23]', async () => {
+  using warnings = collectWarnings()
   for (const answer of [false, true]) {
     const enableSignaling = (which: Fence): boolean => {
       signalFence(which, failure)
@@ -202,6 +223,7 @@ test('enableSignaling may signal the fence itself, with an error [FENCE-22]', as
     )
     assert.equal(fence.error, failure)
     await assert.rejects(fenceWith({ enableSignaling }).wait(), failure)
+    assert.deepEqual(warnings.rules, answer ? ['FENCE-23', 'FENCE-23'] : [])
   }
 })
 
@@ -265,17 +287,21 @@ test('Fence.wait times out with the name of what it waited for, and can be waite
   await again
 })
 
-test('Fence.wait that is given up takes its callback back [FENCE-20]', async (t) => {
+test('Fence.wait that is given up leaves nothing behind: its fence is released in silence [FENCE-9]', async () => {
   using time = useManualClock()
-  const fence = fenceWith()
-  const remove = t.mock.method(fence, 'removeCallback')
-  const waiting = fence.wait({ timeoutMs: 1 })
-  time.clock.advance(1)
-  await assert.rejects(waiting, { code: 'ETIMEDOUT' })
-  assert.deepEqual(
-    remove.mock.calls.map(({ result }) => result),
-    [true],
-  )
+  using warnings = collectWarnings()
+  for (const others of [0, 1]) {
+    const fence = fenceWith()
+    const callback = (): void => assert.fail('Called')
+    if (others > 0) fence.addCallback(callback)
+    const waiting = fence.wait({ timeoutMs: 1 })
+    time.clock.advance(1)
+    await assert.rejects(waiting, { code: 'ETIMEDOUT' })
+    if (others > 0) fence.removeCallback(callback)
+    putFence(fence)
+    assert.equal(fence.status, 'pending')
+  }
+  assert.deepEqual(warnings.list, [])
 })
 
 test('Fence.wait refuses a timeout that is no time [FENCE-25]', async () => {
