@@ -1,0 +1,199 @@
+import { DmaBufError } from '../errors.js'
+import type { Fence } from '../fence/fence.js'
+import type { WaitOptions } from '../host.js'
+import type { Task } from '../wait-graph.js'
+import { warn } from '../warn.js'
+import type { AcquireContext } from './acquire-context.js'
+import { UnlockedCursor, type FenceCursor } from './cursor.js'
+import { FenceTable, TABLE } from './fence-table.js'
+import { Held } from './held.js'
+import { lockError } from './lock-attempt.js'
+import { collectFences, setDeadlines, waitForAll } from './queries.js'
+import { usageOrder, type Usage } from './usage.js'
+import { WwClass } from './ww-class.js'
+import { WwMutex } from './ww-mutex.js'
+
+/** The class of all locks of reservations. @kernel reservation_ww_class @rule RESV-5, WW-1 */
+export const reservationWwClass = new WwClass('reservation', 'wait-die')
+
+/** How a reservation is to be locked. */
+export interface ReservationLockOptions extends WaitOptions {
+  /** Whoever locks several reservations does so under one context. */
+  readonly context?: AcquireContext | undefined
+  /** Who locks without a context: tells a deadlock with oneself from a wait for others. @rule PORT-6 */
+  readonly task?: Task | undefined
+}
+
+const NO_OPTIONS: ReservationLockOptions = {}
+
+/**
+ * The fences of a buffer that others have to obey, and the lock under which they change. Looking at them
+ * takes no lock.
+ *
+ * @kernel dma_resv
+ * @rule RESV-1, RESV-5
+ */
+export class Reservation implements Disposable {
+  readonly [TABLE] = new FenceTable()
+  readonly #mutex = new WwMutex(reservationWwClass)
+
+  /** Whether somebody holds the lock. @kernel dma_resv_is_locked */
+  get isLocked(): boolean {
+    return this.#mutex.locked
+  }
+
+  /** The context it is locked under, if there is one. @kernel dma_resv_locking_ctx */
+  get lockingContext(): AcquireContext | undefined {
+    return this.#mutex.context
+  }
+
+  /**
+   * Waits for the lock: alone, or with a context as one of several. A free lock is held when the call
+   * returns, whatever the signal says.
+   *
+   * @kernel dma_resv_lock, dma_resv_lock_interruptible
+   * @rule RESV-33, WW-3, WW-4, WW-5, WW-12, WW-13
+   * @returns the proof that it is locked; releasing it unlocks
+   * @throws {DmaBufError} EDEADLK: release all locks of the context, then lockSlow() this one; EALREADY: the
+   *   context holds it; EINTR: the signal was aborted, its reason is the cause; ETIMEDOUT. As rejections
+   */
+  lock(options: ReservationLockOptions = NO_OPTIONS): Promise<Held> {
+    try {
+      this[TABLE].checkOpen('lock')
+      const { context } = options
+      const attempt = this.#mutex.tryAcquire(context, options)
+      if (attempt === 'acquired') return Promise.resolve(new Held(this, this.#mutex))
+      if (attempt === 'wait') return this.#hold(this.#mutex.wait(context, options))
+      return Promise.reject(lockError(attempt, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Waits for the lock that answered EDEADLK, when all others of the context are released: it is not
+   * answered EDEADLK again.
+   *
+   * @kernel dma_resv_lock_slow, dma_resv_lock_slow_interruptible
+   * @rule RESV-33, WW-14, WW-15
+   * @throws {DmaBufError} EINTR, ETIMEDOUT. As rejections
+   */
+  async lockSlow(
+    context: AcquireContext,
+    options: ReservationLockOptions = NO_OPTIONS,
+  ): Promise<Held> {
+    this[TABLE].checkOpen('lockSlow')
+    return this.#hold(this.#mutex.lockSlow(context, options))
+  }
+
+  /**
+   * Takes the lock where it is free.
+   *
+   * @kernel dma_resv_trylock
+   * @rule RESV-33, WW-16
+   * @param task - who locks without a context
+   * @returns undefined where it is held, by whomever
+   */
+  tryLock(context?: AcquireContext, task?: Task): Held | undefined {
+    this[TABLE].checkOpen('tryLock')
+    return this.#mutex.tryLock(context, task) ? new Held(this, this.#mutex) : undefined
+  }
+
+  async #hold(locking: Promise<void>): Promise<Held> {
+    await locking
+    return new Held(this, this.#mutex)
+  }
+
+  /**
+   * Whether nothing up to a usage is pending. Asks the creators of fences, which may signal them.
+   *
+   * @kernel dma_resv_test_signaled
+   * @rule RESV-31
+   */
+  isSignaled(usage: Usage): boolean {
+    return this[TABLE].isSignaled(usageOrder(usage))
+  }
+
+  /**
+   * Waits until nothing up to a usage is pending, with or without the lock. What failed is finished, too.
+   * A fence added meanwhile may or may not be waited for.
+   *
+   * @kernel dma_resv_wait_timeout
+   * @rule RESV-29, RESV-30, FENCE-29
+   * @throws {DmaBufError} ETIMEDOUT; the reason of an aborted signal
+   */
+  async wait(usage: Usage, options: WaitOptions = NO_OPTIONS): Promise<void> {
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options
+    if ((await this.waitTimeout(usage, timeoutMs, options)) > 0) return
+    const message = `reservation wait timed out after ${timeoutMs} ms: waiting for ${usage}`
+    throw new DmaBufError('ETIMEDOUT', 'reservation wait', message)
+  }
+
+  /**
+   * Waits as wait() does, with the kernel's own results.
+   *
+   * @kernel dma_resv_wait_timeout
+   * @rule RESV-29, RESV-30
+   * @param timeoutMs - 0 and up; 0 only looks, `Infinity` is for ever
+   * @returns milliseconds left, at least 1, all of them where nothing is pending; 0 where the time was over
+   * @throws {DmaBufError} EINVAL for a negative time where something is pending; the reason of an aborted signal
+   */
+  async waitTimeout(
+    usage: Usage,
+    timeoutMs: number,
+    options: Pick<WaitOptions, 'signal'> = NO_OPTIONS,
+  ): Promise<number> {
+    return waitForAll(this[TABLE], usage, timeoutMs, options)
+  }
+
+  /**
+   * The pending fences up to a usage. Each comes with a reference that is the caller's: putFence() it.
+   *
+   * @kernel dma_resv_get_fences
+   * @rule RESV-26, RESV-27
+   * @throws {DmaBufError} ENOMEM
+   */
+  fences(usage: Usage): Fence[] {
+    return collectFences(this[TABLE], usage, 'fences')
+  }
+
+  /**
+   * Walks the pending fences up to a usage without the lock, while the reservation may change.
+   *
+   * @kernel dma_resv_for_each_fence_unlocked
+   * @rule RESV-18, RESV-19
+   */
+  entries(usage: Usage): FenceCursor {
+    return new UnlockedCursor(this[TABLE], usage)
+  }
+
+  /**
+   * Tells the pending fences up to a usage by when they are wanted.
+   *
+   * @kernel dma_resv_set_deadline
+   * @rule RESV-31
+   * @param deadlineNs - monotonic; a past one means now
+   */
+  setDeadline(usage: Usage, deadlineNs: number): void {
+    setDeadlines(this[TABLE], usage, deadlineNs)
+  }
+
+  /**
+   * Puts all fences and ends the reservation: it cannot be locked any more, and nothing is pending.
+   * Whoever holds the lock is warned about, and can still release it. Idempotent.
+   *
+   * @kernel dma_resv_fini
+   * @rule RESV-5
+   */
+  destroy(): void {
+    if (this[TABLE].closed) return
+    if (this.#mutex.locked)
+      warn({ rule: 'RESV-5', message: 'A reservation was destroyed while it was locked' })
+    this.#mutex.destroy()
+    this[TABLE].close()
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy()
+  }
+}
