@@ -42,13 +42,37 @@ function isTypeOnly(node) {
 
 const printer = ts.createPrinter({ removeComments: true })
 
-/** A declaration on its own, without comments and private fields. */
+/** A declaration on its own, without comments, private fields and what is internal. */
 function print(declaration) {
   const statement = ts.findAncestor(declaration, ts.isStatement) ?? declaration
-  const text = printer.printNode(ts.EmitHint.Unspecified, statement, declaration.getSourceFile())
-  return text
+  const file = declaration.getSourceFile()
+  const { transformed } = ts.transform(statement, [withoutInternal])
+  return printer
+    .printNode(ts.EmitHint.Unspecified, transformed[0], file)
     .replaceAll(/^export (?:declare )?|^declare /g, '')
-    .replaceAll(/^ *(?:#private|private [^\n]*);\n/gm, '')
+}
+
+function withoutInternal() {
+  return (root) => {
+    if (!ts.isClassDeclaration(root)) return root
+    const members = root.members.filter((member) => !isHidden(member))
+    const { modifiers, name, typeParameters, heritageClauses } = root
+    const { factory } = ts
+    return factory.updateClassDeclaration(
+      root,
+      modifiers,
+      name,
+      typeParameters,
+      heritageClauses,
+      members,
+    )
+  }
+}
+
+function isHidden(member) {
+  if (ts.getJSDocTags(member).some(({ tagName }) => tagName.text === 'internal')) return true
+  const isPrivate = member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)
+  return isPrivate || (member.name !== undefined && ts.isPrivateIdentifier(member.name))
 }
 
 /** The report of one entry. */

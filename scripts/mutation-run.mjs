@@ -39,13 +39,16 @@ export function removeCopy(folder) {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** The compiled test files that are asked, without their folder. */
+/** The compiled test files that are asked, without their folder; not those whose source is gone. */
 export function testFiles() {
   return TEST_FOLDERS.flatMap((zone) => {
     const folder = join(ROOT, 'build/tests', zone)
     if (!existsSync(folder)) return []
     const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    return names.filter((name) => name.endsWith('.test.js')).map((name) => `${zone}/${name}`)
+    return names
+      .filter((name) => name.endsWith('.test.js'))
+      .map((name) => `${zone}/${name}`)
+      .filter((test) => existsSync(join(ROOT, 'tests', test.replace(/\.js$/, '.ts'))))
   }).sort()
 }
 

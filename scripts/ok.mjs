@@ -16,9 +16,12 @@ const STEPS = [
   'format:check',
   'lint',
   'test',
+  'api',
+  'docs',
   'examples',
   'package:check',
   'pack:check',
+  'mutate:sample',
 ]
 
 function runStep(step) {

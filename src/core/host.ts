@@ -2,7 +2,9 @@
 export interface AbortSignalLike {
   readonly aborted: boolean
   readonly reason?: unknown
+  /** Calls the listener when the signal is aborted. */
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  /** Takes that listener off. */
   removeEventListener(type: 'abort', listener: () => void): void
 }
 

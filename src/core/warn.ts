@@ -22,7 +22,7 @@ const hooks = new Set<Hook>()
  * Calls a hook for every warning until the result is disposed; without hooks warnings go to
  * `process.emitWarning` (type `DmaBufWarning`), or to the console where there is no process.
  */
-export function onWarning(hook: Hook): Disposable {
+export function onWarning(hook: (warning: Warning) => void): Disposable {
   hooks.add(hook)
   return {
     [Symbol.dispose]() {

@@ -20,7 +20,7 @@ export interface Welcome {
 /** One consumer as the producer sees it: a link, a page to read, a bell to ring. */
 export class Consumer implements Disposable {
   readonly id: number
-  /** What it claims and has read; internal. */
+  /** What it claims and has read. @internal */
   readonly view: ConsumerView
   readonly #link: Link
   readonly #mapping: Mapping
@@ -99,7 +99,7 @@ export class Consumer implements Disposable {
     if (this.view.bell.take()) this.#bell.ring()
   }
 
-  /** Sends it the queue. */
+  /** Sends it the queue. @internal */
   async welcome(welcome: Welcome): Promise<void> {
     const { lengthBytes, page, buffers } = welcome
     const payload = encodeWelcome({

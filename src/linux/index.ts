@@ -24,7 +24,7 @@ export {
   type RemoteTimeline,
 } from './remote-timeline.js'
 export { serveFrames, type QueueOptions } from './serve-frames.js'
-export { serveLinks } from './serve-links.js'
+export { serveLinks, type LinkListener } from './serve-links.js'
 export { shareTimeline } from './share-timeline.js'
 export type { FrameMetadata, WritableFrame } from './writable-frame.js'
 export type { Rectangle } from '../interprocess/frame-descriptor.js'

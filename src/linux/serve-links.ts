@@ -4,6 +4,7 @@ import type { PeerPolicy } from './peer-policy.js'
 
 /** Links as peers connect. Closing it stops listening; links that exist live on. */
 export interface LinkListener extends AsyncIterable<Link>, AsyncDisposable {
+  /** Stops listening. */
   close(): Promise<void>
 }
 

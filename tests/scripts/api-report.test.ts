@@ -63,6 +63,12 @@ test('namesIn has the signature without comments and private fields', () => {
   assert.equal(namesOf(entry)[0]?.code.replaceAll(/\s+/g, ' '), 'class A { b(): void; }')
 })
 
+test('namesIn leaves out what is marked as internal', () => {
+  const entry =
+    'export declare class A {\n  /** @internal */\n  constructor();\n  /** Not. */\n  b(): void;\n}\n'
+  assert.equal(namesOf(entry)[0]?.code.replaceAll(/\s+/g, ' '), 'class A { b(): void; }')
+})
+
 test('namesIn has every overload', () => {
   const entry = 'export declare function f(a: 1): 2\nexport declare function f(a: 3): 4\n'
   assert.equal(namesOf(entry)[0]?.code.split('\n').length, 2)

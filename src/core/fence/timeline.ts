@@ -127,7 +127,7 @@ export class Timeline implements Disposable {
     this.close()
   }
 
-  /** Tells an observer of all progress until the timeline ends, or the result is disposed. */
+  /** Tells an observer of all progress until the timeline ends, or the result is disposed. @internal */
   observe(observer: TimelineObserver): Disposable {
     this.#observers.push(observer)
     return {
