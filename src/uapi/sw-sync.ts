@@ -57,6 +57,11 @@ export function encodeCreateFenceData({ value, name, fence }: CreateFenceData): 
     .setS32(36, fence).bytes
 }
 
+/** Stores CREATE_FENCE's result in the bytes that came in; all else stays. @rule SW-2 */
+export function storeCreatedFence(bytes: Uint8Array, fence: number): Uint8Array {
+  return Struct.over(bytes, SW_SYNC_CREATE_FENCE_DATA_BYTES).setS32(36, fence).bytes
+}
+
 /** The argument of SW_SYNC_IOC_INC: how far, unsigned 32-bit. */
 export function decodeIncrement(bytes: Uint8Array): number {
   return Struct.over(bytes, SW_SYNC_INC_BYTES).u32(0)

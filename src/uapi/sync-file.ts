@@ -1,5 +1,5 @@
 import { ioctlCommand, IOC_READ, IOC_WRITE } from './ioctl.js'
-import { Struct } from './struct.js'
+import { NAME_BYTES, Struct } from './struct.js'
 
 /** Size of `struct sync_merge_data`. @rule SF-12 */
 export const SYNC_MERGE_DATA_BYTES = 48
@@ -66,6 +66,13 @@ export function encodeMergeData(data: MergeData): Uint8Array {
     .setS32(36, data.fence)
     .setU32(40, data.flags)
     .setU32(44, data.pad).bytes
+}
+
+/** Stores MERGE's result in the bytes that came in; all else stays, but the name's last byte is NUL. @rule SF-12 */
+export function storeMergedFence(bytes: Uint8Array, fence: number): Uint8Array {
+  const struct = Struct.over(bytes, SYNC_MERGE_DATA_BYTES).setS32(36, fence)
+  bytes[NAME_BYTES] = 0
+  return struct.bytes
 }
 
 /** `struct sync_file_info`. @rule SF-16 */

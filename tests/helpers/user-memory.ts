@@ -24,6 +24,12 @@ export class TestMemory implements UserMemory {
     return address
   }
 
+  /** Takes a region away again. */
+  unmap(address: bigint): void {
+    const index = this.#regions.findIndex((region) => region.address === address)
+    if (index >= 0) this.#regions.splice(index, 1)
+  }
+
   read(address: bigint, lengthBytes: number): Uint8Array {
     const { region, offset } = this.#find(address, lengthBytes)
     return region.bytes.slice(offset, offset + lengthBytes)

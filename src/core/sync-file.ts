@@ -1,0 +1,238 @@
+import { DmaBufError } from './errors.js'
+import { getFence, putFence, type Fence } from './fence/fence.js'
+import { mergeFences } from './fence/merge.js'
+import { unwrapFences } from './fence/unwrap.js'
+import type { WaitOptions } from './host.js'
+import { waitFor } from './wait.js'
+import { warn } from './warn.js'
+
+/** How one fence stands. @rule SF-17, SF-18 */
+export interface FenceState {
+  readonly timelineName: string
+  readonly driverName: string
+  readonly status: Fence['status']
+  /** What the work failed with; undefined unless the status is `error`. */
+  readonly error: DmaBufError | undefined
+  /** Monotonic time of signalling; undefined while pending. */
+  readonly timestampNs: number | undefined
+}
+
+/** What a sync_file waits for. @kernel SYNC_IOC_FILE_INFO @rule SF-14, SF-18 */
+export interface SyncFileInfo {
+  readonly name: string
+  /**
+   * That of the first fence in order that is pending or failed; `signaled` without one. So a failed fence
+   * behind a pending one does not show yet.
+   */
+  readonly status: Fence['status']
+  readonly error: DmaBufError | undefined
+  /** One per fence after unwrapping, signalled ones included. @rule SF-15 */
+  readonly fences: readonly FenceState[]
+}
+
+/** What all handles of a sync_file share. */
+class SyncFileObject {
+  readonly fence: Fence
+  readonly name: string
+  readonly waiters: (() => void)[] = []
+  #references = 0
+  #isArmed = false
+  readonly #wakeAll = (): void => {
+    for (const wake of [...this.waiters]) callWaker(wake)
+  }
+
+  /** Takes the caller's reference on the fence over. */
+  constructor(fence: Fence, name: string) {
+    this.fence = fence
+    this.name = name
+  }
+
+  get(): void {
+    this.#references++
+  }
+
+  put(): void {
+    if (--this.#references > 0) return
+    if (this.#isArmed) this.fence.removeCallback(this.#wakeAll)
+    putFence(this.fence)
+  }
+
+  // One callback for all that wait, added by the first: it enables signalling, and holds no reference here.
+  arm(): void {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    if (!this.fence.addCallback(this.#wakeAll)) this.#wakeAll()
+  }
+}
+
+/**
+ * A handle on one fence as it travels between programs: owned by whoever holds it, duplicated by dup().
+ * It never changes which fence it is.
+ *
+ * Forgetting close() costs nothing but the fence's `release`.
+ *
+ * @kernel sync_file, and the descriptor it is installed in
+ * @rule SF-1
+ */
+export class SyncFile implements Disposable {
+  readonly #object: SyncFileObject
+  #closed = false
+
+  /** @internal Use createSyncFile(). */
+  constructor(object: SyncFileObject) {
+    object.get()
+    this.#object = object
+  }
+
+  /** The fence, borrowed. @throws {DmaBufError} EBADF after close(). @rule SF-1, SF-3 */
+  get fence(): Fence {
+    return this.#open('fence').fence
+  }
+
+  /**
+   * The name it was given by merge(); otherwise one made of its fence.
+   *
+   * @kernel sync_file_get_name
+   * @rule SF-7, API-6
+   */
+  get name(): string {
+    const { name, fence } = this.#object
+    if (name !== '') return name
+    return `${fence.driverName}-${fence.timelineName}${fence.context}-${fence.seqno}`
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * A sync_file that waits for both fences; the two stay as they are.
+   *
+   * @kernel SYNC_IOC_MERGE
+   * @rule SF-11
+   * @param other - may be this one
+   * @param name - absent or empty: made of the fence
+   * @returns a new handle, yours to close
+   * @throws {DmaBufError} EBADF after close() of either
+   */
+  merge(other: SyncFile, name = ''): SyncFile {
+    const { fence } = this.#open('merge')
+    return new SyncFile(new SyncFileObject(mergeFences([fence, other.fence]), name))
+  }
+
+  /** How it stands, and each of its fences. @kernel SYNC_IOC_FILE_INFO @rule SF-15, SF-18 */
+  info(): SyncFileInfo {
+    const { fence } = this.#open('info')
+    const fences: FenceState[] = []
+    let worst: FenceState | undefined
+    for (const leaf of unwrapFences(fence)) {
+      const state = stateOf(leaf)
+      fences.push(state)
+      if (worst === undefined && state.status !== 'signaled') worst = state
+    }
+    const { status = 'signaled', error } = worst ?? {}
+    return { name: this.name, status, error, fences }
+  }
+
+  /**
+   * Hints by when the fence is wanted.
+   *
+   * @kernel SYNC_IOC_SET_DEADLINE
+   * @rule SF-20
+   * @param deadlineNs - monotonic; any number
+   */
+  setDeadline(deadlineNs: number): void {
+    this.#open('setDeadline').fence.setDeadline(deadlineNs)
+  }
+
+  /**
+   * Whether the fence signalled, with or without an error. The first call enables signalling.
+   *
+   * @kernel sync_file_poll
+   * @rule SF-4, SF-5
+   * @param wake - called, synchronously, when to look again, until stopPolling(); must not wait
+   */
+  poll(wake?: () => void): boolean {
+    const object = this.#open('poll')
+    if (wake !== undefined) object.waiters.push(wake)
+    object.arm()
+    return object.fence.isSignaled()
+  }
+
+  /** Ends what one poll() began with that function; nothing where there was none. */
+  stopPolling(wake: () => void): void {
+    const { waiters } = this.#object
+    const index = waiters.indexOf(wake)
+    if (index >= 0) waiters.splice(index, 1)
+  }
+
+  /**
+   * Settles when the fence signals, with or without an error: ask info() or the fence then. Closing this
+   * handle meanwhile changes nothing.
+   *
+   * @rule SF-4, SF-6
+   * @throws {DmaBufError} ETIMEDOUT; EBADF after close(); the reason of an aborted signal
+   */
+  async ready(options: WaitOptions = {}): Promise<void> {
+    using file = this.dup()
+    let wake = (): void => {}
+    try {
+      await waitFor<undefined>('sync file', options, (waiter) => {
+        wake = () => waiter.resolve(undefined)
+        if (file.poll(wake)) wake()
+        return () => {}
+      })
+    } finally {
+      file.stopPolling(wake)
+    }
+  }
+
+  /** Another handle on the same sync_file, yours to close. @throws {DmaBufError} EBADF after close() */
+  dup(): SyncFile {
+    return new SyncFile(this.#open('dup'))
+  }
+
+  /** Gives this handle back. Idempotent. Never throws, never waits. @rule SF-6 */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#object.put()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #open(operation: string): SyncFileObject {
+    if (this.#closed) throw new DmaBufError('EBADF', operation, 'Sync file handle is closed')
+    return this.#object
+  }
+}
+
+/**
+ * Wraps a fence for its way to another program.
+ *
+ * @kernel sync_file_create
+ * @rule SF-1, API-6
+ * @param fence - borrowed: the file takes a reference of its own
+ * @param name - absent or empty: made of the fence when asked for. @rule SF-7
+ * @returns the first handle, yours to close
+ */
+export function createSyncFile(fence: Fence, name = ''): SyncFile {
+  return new SyncFile(new SyncFileObject(getFence(fence), name))
+}
+
+function stateOf(fence: Fence): FenceState {
+  // The status first: it may notice that the work is done.
+  const { driverName, timelineName, status } = fence
+  const { error, timestampNs } = fence
+  return { driverName, timelineName, status, error, timestampNs }
+}
+
+function callWaker(wake: () => void): void {
+  try {
+    wake()
+  } catch (error) {
+    warn({ rule: 'PORT-4', message: `Somebody woken by a sync file threw: ${String(error)}` })
+  }
+}
