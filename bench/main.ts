@@ -6,6 +6,7 @@ import { isMet, type Measurement } from './measurement.js'
 import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
+import { reservationCosts } from './rows/reservations.js'
 import { blockingRoundTrips, frameRoundTrips } from './rows/round-trips.js'
 import { stopAllSides, type Effort } from './side.js'
 
@@ -30,6 +31,7 @@ const GROUPS: readonly Group[] = [
   { name: 'frames-summed', run: summedFrameRates, stretch: 2 },
   { name: 'frames-carried', run: carriedFrameRates, stretch: 2 },
   { name: 'operations', run: operationCosts, stretch: 0.25 },
+  { name: 'reservations', run: reservationCosts, stretch: 0.25 },
   { name: 'system-calls', run: systemCalls },
 ]
 
