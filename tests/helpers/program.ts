@@ -4,7 +4,7 @@ import type { AbortSignalLike } from '#src/core/host.js'
 import type { Caller } from '#src/syscalls/caller.js'
 import { DescriptorTable } from '#src/syscalls/descriptor-table.js'
 import { pollDescriptors } from '#src/syscalls/poll.js'
-import { SwSyncFile } from '#src/syscalls/sw-sync-file.js'
+import { OpenSwSync } from '#src/syscalls/open-sw-sync.js'
 import { POLLIN } from '#src/uapi/file.js'
 import * as sw from '#src/uapi/sw-sync.js'
 import * as sync from '#src/uapi/sync-file.js'
@@ -61,7 +61,7 @@ export class Program implements Disposable {
 
   /** Opens sw_sync: a timeline of its own. */
   openTimeline(taskName = 'test'): number {
-    return this.table.open(new SwSyncFile(taskName))
+    return this.table.open(new OpenSwSync(taskName))
   }
 
   async createFence(timeline: number, value: number): Promise<number> {

@@ -18,7 +18,7 @@ import {
 } from '../uapi/sw-sync.js'
 import type { Caller } from './caller.js'
 import { OpenFile, unknownCommand } from './open-file.js'
-import { syncFileAt, SyncFileFile } from './sync-file-file.js'
+import { syncFileAt, OpenSyncFile } from './open-sync-file.js'
 
 /**
  * An open sw_sync: a timeline of its own, closed with its last reference.
@@ -26,7 +26,7 @@ import { syncFileAt, SyncFileFile } from './sync-file-file.js'
  * @kernel sw_sync_debugfs_fops
  * @rule SW-1, SW-10
  */
-export class SwSyncFile extends OpenFile {
+export class OpenSwSync extends OpenFile {
   /** The timeline, owned by this file. */
   readonly timeline: SwSyncTimeline
 
@@ -61,7 +61,7 @@ export class SwSyncFile extends OpenFile {
       const bytes = memory.read(argument, SW_SYNC_CREATE_FENCE_DATA_BYTES)
       using syncFile = this.#syncFileOf(decodeCreateFenceData(bytes).value)
       memory.write(argument, storeCreatedFence(bytes, fd))
-      table.install(fd, new SyncFileFile(syncFile.dup()))
+      table.install(fd, new OpenSyncFile(syncFile.dup()))
       return 0
     } catch (error) {
       table.cancel(fd)

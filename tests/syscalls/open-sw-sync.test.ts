@@ -6,8 +6,8 @@ import fc from 'fast-check'
 import { putFence } from '#src/core/fence/fence.js'
 import { stubFence } from '#src/core/fence/stub.js'
 import { createSyncFile } from '#src/core/sync-file.js'
-import { SwSyncFile } from '#src/syscalls/sw-sync-file.js'
-import { descriptorForSyncFile, syncFileOfDescriptor } from '#src/syscalls/sync-file-file.js'
+import { OpenSwSync } from '#src/syscalls/open-sw-sync.js'
+import { descriptorForSyncFile, syncFileOfDescriptor } from '#src/syscalls/open-sync-file.js'
 import { IOC_NONE, ioctlCommand } from '#src/uapi/ioctl.js'
 import * as sw from '#src/uapi/sw-sync.js'
 import * as sync from '#src/uapi/sync-file.js'
@@ -83,7 +83,7 @@ for (const { cause, code, limit, address } of createOrder)
     const argument = address ?? program.memory.map(bytes, { isWritable: false })
     assert.equal(await program.refused(timeline, sw.SW_SYNC_IOC_CREATE_FENCE, argument), code)
     const file = program.table.file(timeline)
-    assert(file instanceof SwSyncFile)
+    assert(file instanceof OpenSwSync)
     assert.deepEqual(file.timeline.pending, [])
   })
 
@@ -101,7 +101,7 @@ test('INC fails with EFAULT only, and moves nothing then [SW-6]', async () => {
   const timeline = program.openTimeline()
   assert.equal(await program.refused(timeline, sw.SW_SYNC_IOC_INC, BAD_ADDRESS), 'EFAULT')
   const file = program.table.file(timeline)
-  assert(file instanceof SwSyncFile)
+  assert(file instanceof OpenSwSync)
   assert.equal(file.timeline.value, 0)
 })
 

@@ -27,7 +27,7 @@ import { OpenFile, unknownCommand } from './open-file.js'
  * @kernel sync_file_fops
  * @rule SF-2, SF-8, SF-9
  */
-export class SyncFileFile extends OpenFile {
+export class OpenSyncFile extends OpenFile {
   /** Owned by this file: closed with its last reference. */
   readonly syncFile: SyncFile
 
@@ -77,7 +77,7 @@ export class SyncFileFile extends OpenFile {
         })
       using merged = this.syncFile.merge(other, name)
       memory.write(argument, storeMergedFence(bytes, fd))
-      table.install(fd, new SyncFileFile(merged.dup()))
+      table.install(fd, new OpenSyncFile(merged.dup()))
       return 0
     } catch (error) {
       table.cancel(fd)
@@ -129,7 +129,7 @@ export function descriptorForSyncFile(
   syncFile: SyncFile,
   options: DescriptorOptions = { closeOnExec: true },
 ): number {
-  const file = new SyncFileFile(syncFile.dup())
+  const file = new OpenSyncFile(syncFile.dup())
   try {
     const fd = table.open(file, options)
     syncFile.close()
@@ -155,7 +155,7 @@ export function syncFileOfDescriptor(table: DescriptorTable, fd: number): SyncFi
 export function syncFileAt(table: DescriptorTable, fd: number): SyncFile | undefined {
   try {
     const file = table.file(fd)
-    return file instanceof SyncFileFile ? file.syncFile : undefined
+    return file instanceof OpenSyncFile ? file.syncFile : undefined
   } catch (error) {
     if (DmaBufError.is(error, 'EBADF')) return undefined
     throw error
