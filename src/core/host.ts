@@ -27,7 +27,7 @@ interface Runtime {
   setTimeout(callback: () => void, delayMs: number): unknown
   clearTimeout(timer: unknown): void
   performance: { now(): number }
-  process?: { hrtime?: { bigint?: (this: void) => bigint } }
+  process?: { hrtime?: (this: void) => readonly [number, number] }
 }
 
 const runtime = globalThis as unknown as Runtime
@@ -35,11 +35,20 @@ const runtime = globalThis as unknown as Runtime
 /** The longest delay setTimeout() takes; a longer one would end at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1
 
+const hrtime = runtime.process?.hrtime
+
+// Seconds and nanoseconds: as exact as hrtime.bigint(), which costs half as much again for the bigint.
+function hrtimeNs(): number {
+  const time = hrtime!()
+  return time[0] * 1e9 + time[1]
+}
+
+function performanceNs(): number {
+  return runtime.performance.now() * 1e6
+}
+
 const systemHost: Host = {
-  nowNs() {
-    const bigint = runtime.process?.hrtime?.bigint
-    return bigint === undefined ? runtime.performance.now() * 1e6 : Number(bigint())
-  },
+  nowNs: hrtime === undefined ? performanceNs : hrtimeNs,
   setTimer(delayMs, callback) {
     let timer: unknown = undefined
     const start = (leftMs: number): void => {

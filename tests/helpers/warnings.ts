@@ -1,9 +1,10 @@
+// Collects what would be warned about, so that a test can look at it, and nothing is printed.
 import { onWarning, type Warning } from '#src/core/warn.js'
 
-/** Keeps what is warned of, instead of printing it, until it is disposed. */
+/** All warnings until it is disposed, oldest first. */
 export function collectWarnings(): Disposable & {
   readonly list: readonly Warning[]
-  /** The rules they touch, in order. */
+  /** The rules they touch. */
   readonly rules: readonly string[]
 } {
   const list: Warning[] = []
