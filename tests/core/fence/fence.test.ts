@@ -3,8 +3,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DmaBufError } from '#src/core/errors.js'
-import { allocateContext } from '#src/core/fence/context.js'
-import { Fence, putFence, signalFence, type FenceOps } from '#src/core/fence/fence.js'
+import { isFlaggedSignaled } from '#src/core/fence/fence-flags.js'
+import {
+  Fence,
+  putFence,
+  setFenceError,
+  signalFence,
+  type FenceOps,
+} from '#src/core/fence/fence.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
@@ -23,11 +29,14 @@ test('Fence says whose it is and where on its timeline [FENCE-1, FENCE-3]', () =
   )
 })
 
-test('allocateContext gives the first of consecutive numbers, from 1, never twice [FENCE-5]', () => {
-  const first = allocateContext()
-  assert.ok(first >= 1)
-  assert.equal(allocateContext(3), first + 1)
-  assert.equal(allocateContext(), first + 4)
+test('A fence without ops, or without one of its two names, is a bug [FENCE-2]', () => {
+  const names = NAMES as FenceOps
+  for (const ops of [undefined, null, {}, { driverName: 'test' }, { timelineName: 'ring' }])
+    assert.throws(() => new Fence(ops as FenceOps, 1, 1), {
+      code: 'ERR_DMABUF_BUG',
+      rule: 'FENCE-2',
+    })
+  assert.equal(new Fence(names, 1, 1).status, 'pending')
 })
 
 test('A fresh fence is pending, without error or timestamp [FENCE-4, FENCE-16]', () => {
@@ -86,6 +95,21 @@ test('Callbacks run once, in the order they were added, with their fence, inside
   ])
 })
 
+test('Callbacks are any number, and one function may wait for several fences [FENCE-19]', () => {
+  const fences = [fenceWith(), fenceWith(), fenceWith()]
+  const seen: Fence[] = []
+  const callback = (fence: Fence): void => void seen.push(fence)
+  let calls = 0
+  for (const fence of fences) {
+    fence.addCallback(callback)
+    for (let i = 0; i < 1000; i++) fence.addCallback(() => calls++)
+  }
+  fences[1]!.removeCallback(callback)
+  for (const fence of fences) signalFence(fence)
+  assert.deepEqual(seen, [fences[0], fences[2]])
+  assert.equal(calls, 3000)
+})
+
 test('A callback added twice runs twice, and is taken back once a time [FENCE-20]', () => {
   const fence = fenceWith()
   let calls = 0
@@ -140,7 +164,7 @@ test('A callback sees its fence signalled, and may not join it any more [FENCE-1
   assert.deepEqual(result, [true, false, false])
 })
 
-test('A callback cannot take back one behind it: the list is detached by then [FENCE-11]', () => {
+test('A callback cannot take back one behind it: the list is detached by then [FENCE-11, MIS-5]', () => {
   const fence = fenceWith()
   const seen: string[] = []
   const second = (): void => void seen.push('second')
@@ -199,6 +223,85 @@ test('enableSignaling is asked once, by whoever first wants to be told [FENCE-22
   await waiting
 })
 
+test('A fence without enableSignaling is marked, and signals by itself only [FENCE-22, FENCE-24]', () => {
+  const fence = fenceWith()
+  let calls = 0
+  assert.equal(
+    fence.addCallback(() => calls++),
+    true,
+  )
+  assert.equal(fence.isSignaled(), false)
+  assert.equal(fence.status, 'pending')
+  assert.equal(calls, 0)
+  signalFence(fence)
+  assert.equal(calls, 1)
+})
+
+test('Fence.enableSignaling asks the creator, once for all ways to wait [FENCE-21, MIS-7]', async () => {
+  const asked: Fence[] = []
+  const fence = fenceWith({ enableSignaling: (which) => asked.push(which) > 0 })
+  fence.enableSignaling()
+  assert.deepEqual(asked, [fence])
+  fence.enableSignaling()
+  fence.addCallback(() => {})
+  assert.equal(asked.length, 1)
+  const refusing = fenceWith({ enableSignaling: () => false })
+  refusing.enableSignaling()
+  assert.equal(refusing.status, 'signaled')
+})
+
+test('A fence that was only polled is enabled by the first callback [FENCE-13, MIS-7]', () => {
+  let asked = 0
+  const fence = fenceWith({ isSignaled: () => false, enableSignaling: () => ++asked > 0 })
+  for (let i = 0; i < 3; i++) assert.equal(fence.isSignaled(), false)
+  assert.equal(asked, 0)
+  fence.addCallback(() => {})
+  assert.equal(asked, 1)
+})
+
+test('enableSignaling that throws is reported, and fails the fence with that [FENCE-22, PORT-4]', async () => {
+  for (const [thrown, code] of [
+    [failure, 'EIO'],
+    [new DmaBufError('EBUSY', 'x', 'Busy'), 'EBUSY'],
+    [new Error('broken'), 'EIO'],
+  ] as const) {
+    using warnings = collectWarnings()
+    let asked = 0
+    const enableSignaling = (): never => {
+      asked++
+      throw thrown
+    }
+    const fence = fenceWith({ enableSignaling })
+    assert.equal(
+      fence.addCallback(() => assert.fail('Called')),
+      false,
+    )
+    await assert.rejects(fence.wait(), { code })
+    assert.equal(asked, 1)
+    assert.deepEqual(warnings.rules, ['PORT-4'])
+  }
+})
+
+test('A callback added while the creator is asked runs when the creator says no [FENCE-22]', () => {
+  const seen: string[] = []
+  const enableSignaling = (which: Fence): boolean => {
+    seen.push(`added ${which.addCallback(() => seen.push('inner'))}`)
+    return false
+  }
+  const fence = fenceWith({ enableSignaling })
+  assert.equal(
+    fence.addCallback(() => assert.fail('Called')),
+    false,
+  )
+  assert.deepEqual(seen, ['added true', 'inner'])
+})
+
+test('setError, then false, is how enableSignaling fails a fence [FENCE-23]', () => {
+  const fence = fenceWith({ enableSignaling: (which) => (setFenceError(which, failure), false) })
+  fence.enableSignaling()
+  assert.equal(fence.error, failure)
+})
+
 test('enableSignaling that says no signals the fence at once [FENCE-22]', async () => {
   const fence = fenceWith({ enableSignaling: () => false })
   assert.equal(
@@ -249,6 +352,40 @@ test('A creator may signal with an error while it looks [FENCE-14]', () => {
   assert.equal(fenceWith({ isSignaled }).status, 'error')
   const silent = fenceWith({ isSignaled: (which) => (signalFence(which, failure), false) })
   assert.equal(silent.status, 'error')
+})
+
+test('The creator may set the error as it says yes [FENCE-14]', () => {
+  const fence = fenceWith({ isSignaled: (which) => (setFenceError(which, failure), true) })
+  assert.deepEqual([fence.status, fence.error], ['error', failure])
+})
+
+test('isSignaled that throws throws to whoever looks, and changes nothing', async () => {
+  const isSignaled = (): never => {
+    throw failure
+  }
+  const fence = fenceWith({ isSignaled })
+  assert.throws(() => fence.isSignaled(), failure)
+  assert.throws(() => fence.status, failure)
+  await assert.rejects(fence.wait(), failure)
+  assert.equal(isFlaggedSignaled(fence), false)
+  fence.addCallback(() => {})
+  assert.equal(signalFence(fence), true)
+})
+
+test('Fence.setDeadline tells the creator of a pending fence each time, and of no other [FENCE-35]', () => {
+  const told: unknown[] = []
+  const setDeadline = (fence: Fence, ns: number): void => void told.push([fence, ns])
+  const fence = fenceWith({ setDeadline })
+  for (const ns of [20, 10, 30, 0]) fence.setDeadline(ns)
+  assert.deepEqual(
+    told.splice(0),
+    [20, 10, 30, 0].map((ns) => [fence, ns]),
+  )
+  signalFence(fence)
+  fence.setDeadline(40)
+  fenceWith({ setDeadline, isSignaled: () => true }).setDeadline(50)
+  assert.deepEqual(told, [])
+  fenceWith().setDeadline(60)
 })
 
 test('Fence.wait resolves with the signal and rejects with its error [FENCE-25]', async () => {
@@ -307,6 +444,41 @@ test('Fence.wait that is given up leaves nothing behind: its fence is released i
 test('Fence.wait refuses a timeout that is no time [FENCE-25]', async () => {
   for (const timeoutMs of [-1, NaN])
     await assert.rejects(fenceWith().wait({ timeoutMs }), RangeError)
+})
+
+test('Fence.wait of a signalled fence resolves though its signal is aborted; of a pending one it rejects [FENCE-26, PORT-2]', async () => {
+  const reason = new Error('stop')
+  const signal = AbortSignal.abort(reason)
+  const fence = fenceWith()
+  await assert.rejects(fence.wait({ signal }), reason)
+  signalFence(fence)
+  await fence.wait({ signal })
+  await fenceWith({ isSignaled: () => true }).wait({ signal })
+  await fenceWith({ enableSignaling: () => false }).wait({ signal })
+})
+
+test('Fence.wait refuses a wrong time of a signalled fence, too [FENCE-25]', async () => {
+  const fence = fenceWith()
+  signalFence(fence)
+  await assert.rejects(fence.wait({ timeoutMs: -1 }), RangeError)
+})
+
+test('Fence.wait that settled is not unsettled by a later abort', async () => {
+  const controller = new AbortController()
+  const fence = fenceWith()
+  const waiting = fence.wait({ signal: controller.signal })
+  signalFence(fence)
+  controller.abort()
+  await waiting
+})
+
+test('Fence.wait for ever sets no timer', async () => {
+  using time = useManualClock()
+  const fence = fenceWith()
+  const waiting = fence.wait({ timeoutMs: Infinity })
+  assert.equal(time.clock.timerCount, 0)
+  signalFence(fence)
+  await waiting
 })
 
 test('Fence.wait gives up when its signal is aborted, before or during', async () => {

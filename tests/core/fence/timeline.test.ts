@@ -5,7 +5,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { DmaBufError } from '#src/core/errors.js'
 import type { Fence } from '#src/core/fence/fence.js'
+import { isLater } from '#src/core/fence/order.js'
 import { createTimeline, Timeline } from '#src/core/fence/timeline.js'
+import { useManualClock } from '../../helpers/manual-clock.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
 const failure = new DmaBufError('EIO', 'render', 'Shader hangs')
@@ -233,6 +235,38 @@ test('A source may advance while it is told to watch: the fence is done at once 
     timeline.fence(1).addCallback(() => assert.fail('Called')),
     false,
   )
+})
+
+test('Timeline.signal gives all its fences the time at which the value rose', () => {
+  using time = useManualClock()
+  const timeline = createTimeline('a')
+  const fences = [1, 2, 3].map((seqno) => timeline.fence(seqno))
+  fences[0]!.addCallback(() => time.clock.advance(5))
+  timeline.signal(2)
+  timeline.signal(3)
+  assert.deepEqual(
+    fences.map(({ timestampNs }) => timestampNs),
+    [5_000_000_000, 5_000_000_000, 5_005_000_000],
+  )
+})
+
+test('Fences of a timeline are compared as whole numbers [FENCE-6]', () => {
+  const timeline = createTimeline('a')
+  assert.equal(isLater(timeline.fence(2 ** 32 + 1), timeline.fence(2)), true)
+  assert.equal(isLater(timeline.fence(LAST), timeline.fence(1)), true)
+})
+
+test('A source may fail its timeline while it is told to watch: the fence is done at once [FENCE-23]', () => {
+  using warnings = collectWarnings()
+  const enable = (): void => timeline.fail(failure)
+  const timeline = new Timeline('remote', { refresh: () => {}, enable })
+  const fence = timeline.fence(1)
+  assert.equal(
+    fence.addCallback(() => assert.fail('Called')),
+    false,
+  )
+  assert.equal(fence.error, failure)
+  assert.deepEqual(warnings.list, [])
 })
 
 test('Random fences and signals keep the order of a sorted list [SW-5]', () => {
