@@ -8,6 +8,8 @@ export interface DebugOptions {
   readonly lockChecks: boolean
   /** Scramble the CPU side of mapped tables: importers must not look at it. @kernel DMABUF_DEBUG @rule ATT-19 */
   readonly mangleLinks: boolean
+  /** The same for the tables of dynamic importers only. @rule PROP-15 */
+  readonly mangleDynamicLinks: boolean
   /** Report tables whose addresses or lengths are not whole pages. @kernel DMA_API_DEBUG @rule ATT-20 */
   readonly reportAlignment: boolean
   /** Trust dynamic importers: no pin around their mappings. @kernel DMABUF_MOVE_NOTIFY @rule ATT-14 */
@@ -31,6 +33,7 @@ const OFF: DebugOptions = {
   lockAsserts: false,
   lockChecks: false,
   mangleLinks: false,
+  mangleDynamicLinks: false,
   reportAlignment: false,
   moveNotify: false,
   resetSlots: false,

@@ -85,6 +85,14 @@ export class SgTable {
   readonly origNents: number
   /** Entries of the DMA side; the same until the table is mapped for a device. @rule SG-1 */
   nents: number
+  /** The exporter's own. */
+  private: unknown = undefined
+  /** @internal The attachment whose importer has it. */
+  holder: object | undefined = undefined
+  /** @internal Whether the exporter's memory is pinned for it. @rule ATT-14 */
+  pinned = false
+  /** @internal Whether its links are scrambled. @rule ATT-19 */
+  mangled = false
   readonly #chunks: readonly (readonly SgEntry[])[]
   #segments: readonly Segment[] | undefined
 

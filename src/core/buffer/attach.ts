@@ -1,0 +1,118 @@
+import { DmaBufError } from '../errors.js'
+import type { AbortSignalLike } from '../host.js'
+import type { Held } from '../reservation/held.js'
+import { warn } from '../warn.js'
+import { Attachment } from './attachment.js'
+import { isDynamicExporter, type AttachableBuffer, type ImporterOps } from './attachment-ops.js'
+import { checkConstraints } from './constraints.js'
+import { detachNow } from './detach.js'
+import type { Device } from './device.js'
+import { callDetach, isPromise } from './exporter-calls.js'
+import { makeMapping } from './map-attachment.js'
+
+/** What else an importer says when it attaches. */
+export interface AttachOptions {
+  /** The importer's own: `attachment.importerPrivate`. */
+  readonly private?: unknown
+  /** Ends the wait for the exporter's fences, where attaching maps. @rule ATT-7, ATT-16 */
+  readonly signal?: AbortSignalLike | undefined
+}
+
+/**
+ * Ties a device to a buffer, so that it can map it.
+ *
+ * Where one side lives with memory that moves and the other does not, the buffer is mapped here and stays mapped.
+ *
+ * @kernel dma_buf_attach, dma_buf_dynamic_attach
+ * @rule ATT-1, ATT-2, ATT-4, ATT-5, ATT-7, ATT-8
+ * @returns owned: detach it
+ * @throws {DmaBufError} EINVAL for no buffer, no device or no moveNotify; what the exporter's attach says (EBUSY:
+ * the device cannot reach the memory, and it cannot move), and its pin and map; ENOMEM; the reason of an
+ * aborted signal. As rejections
+ */
+export function attachDevice(
+  buffer: AttachableBuffer | null | undefined,
+  device: Device | null | undefined,
+  importer?: ImporterOps,
+  options?: AttachOptions,
+): Promise<Attachment> {
+  try {
+    if (!buffer || !device) throw refuse('A buffer and a device are needed')
+    if (importer !== undefined && typeof importer.moveNotify !== 'function')
+      throw refuse('An importer of its own kind needs moveNotify')
+    checkConstraints(device)
+    const attachment = new Attachment(buffer, device, importer, options?.private)
+    const asking = buffer.ops.attach?.(attachment, buffer.state)
+    if (isPromise(asking)) return attachAfter(attachment, asking, options?.signal)
+    const held = buffer.reservation.tryLock()
+    if (held === undefined) return attachLater(attachment, options?.signal)
+    return enlist(attachment, held, options?.signal)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+async function attachAfter(
+  attachment: Attachment,
+  asking: PromiseLike<void>,
+  signal: AbortSignalLike | undefined,
+): Promise<Attachment> {
+  await asking
+  return attachLater(attachment, signal)
+}
+
+async function attachLater(
+  attachment: Attachment,
+  signal: AbortSignalLike | undefined,
+): Promise<Attachment> {
+  let held: Held
+  try {
+    held = await attachment.buffer.reservation.lock()
+  } catch (error) {
+    callDetach(attachment)
+    throw error
+  }
+  return enlist(attachment, held, signal)
+}
+
+function enlist(
+  attachment: Attachment,
+  held: Held,
+  signal: AbortSignalLike | undefined,
+): Promise<Attachment> {
+  const { buffer, isDynamic } = attachment
+  buffer.attachments.insert(attachment)
+  const pins = isDynamicExporter(buffer)
+  if (pins !== isDynamic) return mapForGood(attachment, held, pins, signal)
+  held.release()
+  return Promise.resolve(attachment)
+}
+
+/** Maps until detach, since one side cannot live with a move. @rule ATT-7, ATT-8 */
+async function mapForGood(
+  attachment: Attachment,
+  held: Held,
+  pins: boolean,
+  signal: AbortSignalLike | undefined,
+): Promise<Attachment> {
+  const direction = 'bidirectional'
+  try {
+    const table = await makeMapping({ attachment, held, direction, pins, signal })
+    if (attachment.cached === undefined) {
+      attachment.mappings--
+      attachment.cache(table, direction)
+    }
+    held.release()
+    return attachment
+  } catch (error) {
+    held.release()
+    await detachNow(attachment)
+    throw error
+  }
+}
+
+function refuse(message: string): DmaBufError {
+  const rule = 'ATT-2'
+  warn({ rule, message: `attach refused: ${message}` })
+  return new DmaBufError('EINVAL', 'attach', message, { rule })
+}

@@ -1,0 +1,104 @@
+import type { Held } from '../reservation/held.js'
+import { warn } from '../warn.js'
+import type { Attachment } from './attachment.js'
+import type { Direction } from './device.js'
+import type { SgTable } from './sg-table.js'
+
+// Each call shows the exporter the proof of the lock for as long as it lasts.
+
+/** Asks the exporter for a table. @internal @rule ATT-15 */
+export function callMap(
+  attachment: Attachment,
+  held: Held,
+  direction: Direction,
+): SgTable | Promise<SgTable> {
+  const { ops, state } = attachment.buffer
+  attachment.held = held
+  try {
+    const result = ops.map(attachment, direction, state)
+    return isPromise(result) ? untilSettled(attachment, result) : result
+  } finally {
+    if (!attachment.waits) attachment.held = undefined
+  }
+}
+
+/** Asks the exporter to keep the memory where it is. @internal @rule ATT-28 */
+export function callPin(attachment: Attachment, held: Held): void | Promise<void> {
+  const { ops, state } = attachment.buffer
+  attachment.held = held
+  try {
+    const result = ops.pin?.(attachment, state)
+    if (isPromise(result)) return untilSettled(attachment, result)
+  } finally {
+    if (!attachment.waits) attachment.held = undefined
+  }
+}
+
+/** Gives a table back to the exporter. Never throws. @internal @rule ATT-21 */
+export function callUnmap(
+  attachment: Attachment,
+  held: Held,
+  table: SgTable,
+  direction: Direction,
+): void {
+  const { ops, state } = attachment.buffer
+  attachment.held = held
+  try {
+    reportRejection('unmap', ops.unmap(attachment, table, direction, state))
+  } catch (error) {
+    reportThrown('unmap', error)
+  }
+  attachment.held = undefined
+}
+
+/** Lets the exporter move the memory again. Never throws. @internal */
+export function callUnpin(attachment: Attachment, held: Held): void {
+  const { ops, state } = attachment.buffer
+  attachment.held = held
+  try {
+    reportRejection('unpin', ops.unpin?.(attachment, state))
+  } catch (error) {
+    reportThrown('unpin', error)
+  }
+  attachment.held = undefined
+}
+
+/** Tells the exporter that a device is gone. Never throws. @internal @rule ATT-9 */
+export function callDetach(attachment: Attachment): void {
+  const { ops, state } = attachment.buffer
+  try {
+    reportRejection('detach', ops.detach?.(attachment, state))
+  } catch (error) {
+    reportThrown('detach', error)
+  }
+}
+
+/** Reports what a callback threw that has no way to fail. @internal @rule PORT-4 */
+export function reportThrown(name: string, error: unknown): void {
+  const stack = error instanceof Error ? error.stack : undefined
+  const message = `${name} must not throw: ${String(error)}`
+  warn({ rule: 'PORT-4', message, stack })
+}
+
+/** Reports when what should be done already fails later. @internal @rule PORT-4 */
+export function reportRejection(name: string, result: unknown): void {
+  if (!isPromise(result)) return
+  result.then(undefined, (error: unknown) => {
+    reportThrown(name, error)
+  })
+}
+
+/** Whether a callback answered that it is not done. @internal */
+export function isPromise<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  return typeof (result as PromiseLike<T> | undefined)?.then === 'function'
+}
+
+async function untilSettled<T>(attachment: Attachment, result: PromiseLike<T>): Promise<T> {
+  attachment.waits = true
+  try {
+    return await result
+  } finally {
+    attachment.waits = false
+    attachment.held = undefined
+  }
+}
