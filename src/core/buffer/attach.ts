@@ -43,9 +43,10 @@ export function attachDevice(
     checkConstraints(device)
     const attachment = new Attachment(buffer, device, importer, options?.private)
     const asking = buffer.ops.attach?.(attachment, buffer.state)
-    if (isPromise(asking)) return attachAfter(attachment, asking, options?.signal)
-    const held = buffer.reservation.tryLock()
-    if (held === undefined) return attachLater(attachment, options?.signal)
+    if (isPromise(asking))
+      return buffer.whileAlive(attachAfter(attachment, asking, options?.signal))
+    const held = tryLockFor(attachment)
+    if (held === undefined) return buffer.whileAlive(attachLater(attachment, options?.signal))
     return enlist(attachment, held, options?.signal)
   } catch (error) {
     return Promise.reject(error)
@@ -59,6 +60,16 @@ async function attachAfter(
 ): Promise<Attachment> {
   await asking
   return attachLater(attachment, signal)
+}
+
+// The exporter has said yes: whatever comes after that tells it when the device is gone.
+function tryLockFor(attachment: Attachment): Held | undefined {
+  try {
+    return attachment.buffer.reservation.tryLock()
+  } catch (error) {
+    callDetach(attachment)
+    throw error
+  }
 }
 
 async function attachLater(
@@ -83,7 +94,7 @@ function enlist(
   const { buffer, isDynamic } = attachment
   buffer.attachments.insert(attachment)
   const pins = isDynamicExporter(buffer)
-  if (pins !== isDynamic) return mapForGood(attachment, held, pins, signal)
+  if (pins !== isDynamic) return buffer.whileAlive(mapForGood(attachment, held, pins, signal))
   held.release()
   return Promise.resolve(attachment)
 }

@@ -57,6 +57,8 @@ export interface AttachableBuffer {
   readonly attachments: AttachmentList
   /** Whether the memory was given back: nothing can be mapped any more. */
   readonly released: boolean
+  /** Keeps the buffer alive until a promise settles; the same promise. */
+  whileAlive<T>(promise: Promise<T>): Promise<T>
   /** How often the buffer is mapped for kernel code. @rule CPU-11 */
   vmapCount: number
   /** The map that all of those share. @rule CPU-11 */

@@ -89,7 +89,7 @@ export class Attachment implements AsyncDisposable {
   map(direction: Direction, options?: MapOptions): Promise<SgTable> {
     try {
       const held = this.buffer.reservation.tryLock()
-      if (held === undefined) return this.#mapLater(direction, options)
+      if (held === undefined) return this.buffer.whileAlive(this.#mapLater(direction, options))
       return mapAndRelease(this, held, direction, options)
     } catch (error) {
       return Promise.reject(error)
@@ -106,7 +106,7 @@ export class Attachment implements AsyncDisposable {
   unmap(table: SgTable, direction: Direction): Promise<void> {
     try {
       const held = this.buffer.reservation.tryLock()
-      if (held === undefined) return this.#unmapLater(table, direction)
+      if (held === undefined) return this.buffer.whileAlive(this.#unmapLater(table, direction))
       try {
         unmapAttachment(this, held, table, direction)
       } finally {
@@ -208,7 +208,8 @@ function mapAndRelease(
     held.release()
     throw error
   }
-  if (result instanceof Promise) return result.finally(() => held.release())
+  if (result instanceof Promise)
+    return attachment.buffer.whileAlive(result.finally(() => held.release()))
   held.release()
   return Promise.resolve(result)
 }

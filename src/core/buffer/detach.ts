@@ -2,9 +2,8 @@ import type { Held } from '../reservation/held.js'
 import { warn } from '../warn.js'
 import type { Attachment } from './attachment.js'
 import type { AttachableBuffer } from './attachment-ops.js'
-import { isDynamicExporter } from './attachment-ops.js'
-import { callDetach, callUnmap, callUnpin } from './exporter-calls.js'
-import { mangleLinks } from './sg-table.js'
+import { callDetach } from './exporter-calls.js'
+import { endMapping } from './map-attachment.js'
 
 /**
  * Ends a device's tie to a buffer.
@@ -27,15 +26,14 @@ export async function detachDevice(
 export function detachNow(attachment: Attachment): Promise<void> {
   if (attachment.detached) return DONE
   attachment.detached = true
-  if (attachment.mappings > 0)
-    warn({
-      rule: 'ATT-10',
-      message: `${attachment.device.name} is detached with ${attachment.mappings} mappings: unmap first`,
-      stack: attachment.stack,
-    })
+  const { buffer } = attachment
+  if (buffer.released) {
+    buffer.attachments.remove(attachment)
+    return DONE
+  }
   try {
-    const held = attachment.buffer.reservation.tryLock()
-    if (held === undefined) return detachLater(attachment)
+    const held = buffer.reservation.tryLock()
+    if (held === undefined) return buffer.whileAlive(detachLater(attachment))
     unlist(attachment, held)
     callDetach(attachment)
     return DONE
@@ -52,15 +50,16 @@ async function detachLater(attachment: Attachment): Promise<void> {
 }
 
 function unlist(attachment: Attachment, held: Held): void {
-  const { buffer, cached, cachedDirection } = attachment
+  const { buffer, device, cached, cachedDirection, mappings, stack } = attachment
+  if (mappings > 0) {
+    const message = `${device.name} is detached with ${mappings} mappings: unmap first`
+    warn({ rule: 'ATT-10', message, stack })
+  }
   if (cached !== undefined && cachedDirection !== undefined) {
     attachment.cached = undefined
     attachment.cachedDirection = undefined
-    if (cached.mangled) mangleLinks(cached)
-    cached.mangled = false
-    cached.holder = undefined
-    callUnmap(attachment, held, cached, cachedDirection)
-    if (isDynamicExporter(buffer)) callUnpin(attachment, held)
+    attachment.mappings++
+    endMapping(attachment, held, cached, cachedDirection)
   }
   buffer.attachments.remove(attachment)
   held.release()

@@ -34,6 +34,11 @@ export function callPin(attachment: Attachment, held: Held): void | Promise<void
   }
 }
 
+/** An op that should answer nothing, and may be an async function all the same. */
+interface AnyAnswer {
+  unmap(attachment: Attachment, table: SgTable, direction: Direction, state: unknown): unknown
+}
+
 /** Gives a table back to the exporter. Never throws. @internal @rule ATT-21 */
 export function callUnmap(
   attachment: Attachment,
@@ -44,7 +49,8 @@ export function callUnmap(
   const { ops, state } = attachment.buffer
   attachment.held = held
   try {
-    reportRejection('unmap', ops.unmap(attachment, table, direction, state))
+    const answering: AnyAnswer = ops
+    reportRejection('unmap', answering.unmap(attachment, table, direction, state))
   } catch (error) {
     reportThrown('unmap', error)
   }

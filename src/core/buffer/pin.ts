@@ -2,12 +2,7 @@ import { checkHeld, type Held } from '../reservation/held.js'
 import { warn } from '../warn.js'
 import type { Attachment } from './attachment.js'
 import type { AttachableBuffer } from './attachment-ops.js'
-import {
-  callPin,
-  callUnpin,
-  reportRejection,
-  reportThrown,
-} from './exporter-calls.js'
+import { callPin, callUnpin, reportRejection, reportThrown } from './exporter-calls.js'
 import { checkAttachment } from './map-attachment.js'
 
 /**
@@ -31,6 +26,11 @@ export function unpinAttachment(attachment: Attachment | null | undefined, held:
   callUnpin(checkPinnable(attachment, held, 'unpin'), held)
 }
 
+/** A callback that should answer nothing, and may be an async function all the same. */
+interface AnyAnswer {
+  moveNotify(attachment: Attachment, held: Held): unknown
+}
+
 /**
  * Tells all dynamic importers that the memory is about to move, newest first; for exporters.
  *
@@ -44,7 +44,7 @@ export function unpinAttachment(attachment: Attachment | null | undefined, held:
 export function moveNotify(buffer: AttachableBuffer, held: Held): void {
   checkHeld(held, buffer.reservation, 'moveNotify')
   for (const attachment of buffer.attachments) {
-    const { importer } = attachment
+    const importer: AnyAnswer | undefined = attachment.importer
     if (importer === undefined) continue
     try {
       reportRejection('moveNotify', importer.moveNotify(attachment, held))
