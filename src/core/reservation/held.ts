@@ -1,6 +1,8 @@
 import { DmaBufError } from '../errors.js'
 import { debug } from '../debug.js'
+import { isFenceContainer } from '../fence/container.js'
 import { Fence } from '../fence/fence.js'
+import { warn } from '../warn.js'
 import { LockedCursor, type FenceCursor } from './cursor.js'
 import { TABLE, type FenceTable } from './fence-table.js'
 import { copyList, describeTable } from './queries.js'
@@ -56,6 +58,8 @@ export class Held implements Disposable {
     const table = this.#table('add')
     const order = usageOrder(usage)
     checkFence(fence)
+    if (isFenceContainer(fence))
+      warn({ rule: 'RESV-10', message: 'An array or chain was added: add its fences one by one' })
     table.add(fence, order)
   }
 

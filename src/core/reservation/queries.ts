@@ -1,4 +1,6 @@
+import { allocateContext } from '../fence/context.js'
 import { describeFence } from '../fence/describe.js'
+import { createFenceArray } from '../fence/fence-array.js'
 import { getFence, type Fence } from '../fence/fence.js'
 import { waitFenceTimeout } from '../fence/wait.js'
 import type { WaitOptions } from '../host.js'
@@ -33,6 +35,20 @@ export function collectFences(table: FenceTable, usage: Usage, operation: string
   } finally {
     cursor.end()
   }
+}
+
+/**
+ * One fence for all pending ones up to a usage; undefined where there are none.
+ *
+ * @kernel dma_resv_get_singleton
+ * @rule RESV-28
+ * @returns with a reference, the caller's: that very fence where there is one, else a new array
+ * @throws {DmaBufError} ENOMEM
+ */
+export function singletonOf(table: FenceTable, usage: Usage): Fence | undefined {
+  const fences = collectFences(table, usage, 'singleton')
+  if (fences.length < 2) return fences[0]
+  return createFenceArray(fences, { context: allocateContext(), seqno: 1 })
 }
 
 /**

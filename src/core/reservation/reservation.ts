@@ -8,7 +8,7 @@ import { UnlockedCursor, type FenceCursor } from './cursor.js'
 import { FenceTable, TABLE } from './fence-table.js'
 import { Held } from './held.js'
 import { lockError } from './lock-attempt.js'
-import { collectFences, setDeadlines, waitForAll } from './queries.js'
+import { collectFences, setDeadlines, singletonOf, waitForAll } from './queries.js'
 import { usageOrder, type Usage } from './usage.js'
 import { WwClass } from './ww-class.js'
 import { WwMutex } from './ww-mutex.js'
@@ -155,6 +155,18 @@ export class Reservation implements Disposable {
    */
   fences(usage: Usage): Fence[] {
     return collectFences(this[TABLE], usage, 'fences')
+  }
+
+  /**
+   * One fence for all pending ones up to a usage, with a reference that is the caller's; undefined where
+   * nothing is pending. Do not add it to a reservation: it may be an array.
+   *
+   * @kernel dma_resv_get_singleton
+   * @rule RESV-28
+   * @throws {DmaBufError} ENOMEM
+   */
+  singleton(usage: Usage): Fence | undefined {
+    return singletonOf(this[TABLE], usage)
   }
 
   /**

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
-import { signalFence, type Fence } from '#src/core/fence/fence.js'
+import { createFenceArray } from '#src/core/fence/fence-array.js'
+import { createFenceChain } from '#src/core/fence/fence-chain.js'
+import { getFence, putFence, signalFence, type Fence } from '#src/core/fence/fence.js'
 import { checkHeld, type Held } from '#src/core/reservation/held.js'
 import { Reservation } from '#src/core/reservation/reservation.js'
 import type { Usage } from '#src/core/reservation/usage.js'
@@ -45,6 +47,48 @@ test('Held.reserve refuses 0 and too many [RESV-6]', () => {
   using _debug = setDebug({ failAllocations: true })
   assert.throws(() => it.held.reserve(0), { code: 'EINVAL' })
   assert.throws(() => it.held.reserve(1), { code: 'ENOMEM' })
+})
+
+test('Held.add of an array or a chain warns, and adds it all the same [RESV-10]', () => {
+  using it = open()
+  using seen = collectWarnings()
+  it.held.reserve(3)
+  const parts = [it.rig.fence(), it.rig.fence(), it.rig.fence()].map(getFence) as [
+    Fence,
+    Fence,
+    Fence,
+  ]
+  const array = createFenceArray(parts.slice(0, 2), { context: 1, seqno: 1 })
+  const chain = createFenceChain(undefined, parts[2], 1)
+  const plain = it.rig.fence()
+  it.held.add(plain, 'read')
+  assert.deepEqual(seen.list, [])
+  it.held.add(array, 'read')
+  it.held.add(chain, 'write')
+  assert.deepEqual(
+    seen.list.map(({ rule }) => rule),
+    ['RESV-10', 'RESV-10'],
+  )
+  assert.deepEqual(contents(it.held), [
+    [plain, 'read'],
+    [array, 'read'],
+    [chain, 'write'],
+  ])
+  putFence(array)
+  putFence(chain)
+})
+
+test('Held in a using block is released whatever is thrown inside [RESV-11, RESV-33]', () => {
+  const reservation = new Reservation()
+  using rig = new FenceRig()
+  assert.throws(
+    () => {
+      using held = reservation.tryLock()!
+      held.add(rig.fence(), 'read')
+    },
+    { code: 'ERR_DMABUF_BUG' },
+  )
+  assert.equal(reservation.isLocked, false)
 })
 
 test('Held.add without a slot is a bug [RESV-11]', () => {

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
-import { signalFence, type Fence } from '#src/core/fence/fence.js'
+import { isFenceArray } from '#src/core/fence/fence-array.js'
+import { putFence, signalFence, type Fence } from '#src/core/fence/fence.js'
 import { allocateList } from '#src/core/reservation/fence-list.js'
 import { FenceTable } from '#src/core/reservation/fence-table.js'
 import {
@@ -12,10 +13,12 @@ import {
   copyList,
   describeTable,
   setDeadlines,
+  singletonOf,
   waitForAll,
 } from '#src/core/reservation/queries.js'
 import { putAll } from '#src/core/reservation/quiet-fence.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 import { FenceRig, type FencePlan } from './fence-rig.js'
 
 const [KERNEL, WRITE, READ, BOOKKEEP] = [0, 1, 2, 3] as const
@@ -118,6 +121,49 @@ test('collectFences that runs out of memory on its second way keeps no reference
   } finally {
     debug?.[Symbol.dispose]()
   }
+})
+
+test('singletonOf: nothing pending, nothing [RESV-28]', () => {
+  assert.equal(singletonOf(new FenceTable(), 'bookkeep'), undefined)
+  using it = open([READ, WRITE])
+  signalFence(it.fences[1]!)
+  assert.equal(singletonOf(it.table, 'write'), undefined)
+})
+
+test('singletonOf: one pending, that very fence with a reference [RESV-28]', () => {
+  using it = open([READ, WRITE, BOOKKEEP])
+  signalFence(it.fences[1]!)
+  const fence = singletonOf(it.table, 'read')!
+  assert.equal(fence, it.fences[0])
+  it.table.exchange(undefined)
+  it.rig.put(fence)
+  assert.equal(it.rig.isReleased(fence), false)
+  putFence(fence)
+})
+
+test('singletonOf: more pending, a new array of all of them, with a context of its own and seqno 1 [RESV-28]', () => {
+  using it = open([READ, WRITE, KERNEL, BOOKKEEP], { context: 7 })
+  using _seen = collectWarnings()
+  const first = singletonOf(it.table, 'bookkeep')
+  const second = singletonOf(it.table, 'bookkeep')
+  assert.ok(isFenceArray(first) && isFenceArray(second))
+  // Not deduplicated, though all are of one context and seqno.
+  assert.deepEqual(first.elements, it.table.list!.fences)
+  assert.equal(first.seqno, 1)
+  assert.equal(second.seqno, 1)
+  assert.notEqual(first.context, second.context)
+  for (const fence of it.fences.slice(1)) signalFence(fence)
+  assert.equal(first.isSignaled(), false)
+  signalFence(it.fences[0]!)
+  assert.equal(first.isSignaled(), true)
+  putFence(first)
+  putFence(second)
+})
+
+test('singletonOf fails with ENOMEM and keeps no reference [RESV-28]', () => {
+  using it = open([READ, WRITE])
+  using _debug = setDebug({ failAllocations: true })
+  assert.throws(() => singletonOf(it.table, 'read'), { code: 'ENOMEM', operation: 'singleton' })
 })
 
 test('copyList: pending fences with their usages and references [RESV-25]', () => {
@@ -269,6 +315,24 @@ test('waitForAll does not wait for what was appended meanwhile [RESV-21, RESV-30
   it.table.add(it.rig.fence(), READ)
   signalFence(it.fences[0]!)
   assert.equal(await waiting, Infinity)
+})
+
+test('waitForAll: a creator that throws when it shall report ends its own wait, and no reference is kept [PORT-4]', async () => {
+  using _seen = collectWarnings()
+  using it = open([READ, WRITE])
+  const angry = it.rig.fence({
+    enableSignaling: () => {
+      throw new Error('Lost the device')
+    },
+  })
+  it.table.add(angry, KERNEL)
+  const waiting = waitForAll(it.table, 'read', Infinity, {})
+  for (const fence of it.fences) {
+    signalFence(fence)
+    await settle()
+  }
+  assert.equal(await waiting, Infinity)
+  assert.equal(angry.status, 'error')
 })
 
 test('setDeadlines tells each pending fence up to the usage [RESV-31]', () => {

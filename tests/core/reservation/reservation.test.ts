@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
+import { isFenceArray } from '#src/core/fence/fence-array.js'
 import { putFence, signalFence, type Fence } from '#src/core/fence/fence.js'
 import { AcquireContext } from '#src/core/reservation/acquire-context.js'
 import { Reservation, reservationWwClass } from '#src/core/reservation/reservation.js'
@@ -221,6 +222,19 @@ test('Reservation.fences fails with ENOMEM [RESV-26]', () => {
   using it = open('read')
   using _debug = setDebug({ failAllocations: true })
   assert.throws(() => it.reservation.fences('read'), { code: 'ENOMEM', operation: 'fences' })
+})
+
+test('Reservation.singleton: one fence for all that is pending [RESV-28]', () => {
+  using it = open('read', 'write')
+  assert.equal(it.reservation.singleton('kernel'), undefined)
+  const one = it.reservation.singleton('write')
+  assert.equal(one, it.fences[1])
+  putFence(one)
+  const both = it.reservation.singleton('read')
+  assert.deepEqual(isFenceArray(both) && both.elements, it.fences)
+  putFence(both)
+  using _debug = setDebug({ failAllocations: true })
+  assert.throws(() => it.reservation.singleton('read'), { code: 'ENOMEM' })
 })
 
 test('Reservation.entries walks without the lock while the lock holder changes it [RESV-18, RESV-19]', () => {
