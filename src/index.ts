@@ -6,13 +6,9 @@
  */
 export type { Access, Bytes, CpuView, ViewLifetime } from './core/buffer/access.js'
 export { DmaBuf, exportBuffer } from './core/buffer/buffer.js'
+export type { ExportInfo } from './core/buffer/buffer-object.js'
 export { CpuAccess } from './core/buffer/cpu-access.js'
-export type {
-  ExporterAttachment,
-  ExporterOps,
-  ExporterOwner,
-  ExportInfo,
-} from './core/buffer/exporter.js'
+export type { ExporterOps } from './core/buffer/exporter.js'
 export { DmaBufError, type DmaBufErrorOptions, type Errno } from './core/errors.js'
 export { Fence, type FenceCallback, type FenceOps } from './core/fence/fence.js'
 export { createTimeline, type Timeline } from './core/fence/timeline.js'

@@ -1,11 +1,9 @@
-import { exportBuffer, type DmaBuf } from '../core/buffer/buffer.js'
+import type { DmaBuf } from '../core/buffer/buffer.js'
+import { exportBuffer } from '../core/buffer/buffer.js'
 import { MapMode, Mapping } from './mapping.js'
 import { checkReceivedMemory, statFd } from './memfd.js'
-import { fdOf, MemoryOfFd, memoryOfFdOps } from './memory-of-fd.js'
+import { fdOf, MemoryOfFd } from './memory-of-fd.js'
 import type { OwnedFd } from './owned-fd.js'
-
-const O_RDONLY = 0
-const O_RDWR = 2
 
 /** A new descriptor of a buffer's memory, yours to send or close. @kernel dma_buf_fd @rule BUF-15 */
 export function exportFd(buffer: DmaBuf): OwnedFd {
@@ -28,15 +26,12 @@ export function importFd(
   try {
     checkReceivedMemory(fd, options.lengthBytes ?? 1, 'a buffer')
     const { lengthBytes, inode } = statFd(fd)
-    const isWritable = options.access === 'readwrite'
-    const wanted = options.lengthBytes ?? lengthBytes
-    const mapping = new Mapping(fd, wanted, isWritable ? MapMode.shared : MapMode.private)
+    const mode = options.access === 'readwrite' ? MapMode.shared : MapMode.private
+    const ops = new MemoryOfFd(fd, new Mapping(fd, options.lengthBytes ?? lengthBytes, mode))
     return exportBuffer({
       exporterName: options.exporterName ?? 'import',
-      lengthBytes: wanted,
-      flags: isWritable ? O_RDWR : O_RDONLY,
-      ops: memoryOfFdOps,
-      state: new MemoryOfFd(fd, mapping, wanted),
+      lengthBytes: options.lengthBytes ?? lengthBytes,
+      ops,
       inode,
     })
   } catch (error) {

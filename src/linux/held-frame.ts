@@ -78,7 +78,7 @@ export abstract class HeldFrame implements Disposable {
     if (this.#done) throw this.#gone('lend')
     this.#loans++
     try {
-      return await this.buffer.lend(this.#access, use, { lengthBytes: this.#lengthBytes })
+      return await this.buffer.lend(this.#access, use, this.#lengthBytes)
     } finally {
       this.#loans--
       if (this.#done && this.#loans === 0) this.giveBack()

@@ -9,7 +9,7 @@ import {
   sealSeals,
   statFd,
 } from './memfd.js'
-import { MemoryOfFd, memoryOfFdOps } from './memory-of-fd.js'
+import { MemoryOfFd } from './memory-of-fd.js'
 
 /** What a memfd heap can be told. */
 export interface MemfdHeapOptions {
@@ -37,13 +37,12 @@ export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
       const fd = createMemfd(bufferName ?? name, rounded, { hugePages })
       try {
         sealSeals(fd)
-        const state = new MemoryOfFd(fd, new Mapping(fd, rounded, MapMode.shared), rounded)
+        const ops = new MemoryOfFd(fd, new Mapping(fd, rounded, MapMode.shared))
         const named = bufferName === undefined ? {} : { name: bufferName }
         return exportBuffer({
           exporterName: name,
           lengthBytes: rounded,
-          ops: memoryOfFdOps,
-          state,
+          ops,
           inode: statFd(fd).inode,
           ...named,
         })

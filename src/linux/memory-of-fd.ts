@@ -1,43 +1,35 @@
+import type { Access, CpuView, ViewLifetime } from '../core/buffer/access.js'
 import { bufferObject, type DmaBuf } from '../core/buffer/buffer.js'
 import type { ExporterOps } from '../core/buffer/exporter.js'
-import { PAGE_BYTES } from '../core/buffer/page.js'
-import { SgTable } from '../core/buffer/sg-table.js'
 import { DmaBufError } from '../core/errors.js'
 import type { Mapping } from './mapping.js'
 import type { OwnedFd } from './owned-fd.js'
 
-/** Memory behind a descriptor: our own memfd, or one that a peer sent. Both parts move here. */
-export class MemoryOfFd {
+/** An exporter whose memory is a mapped descriptor: our own memfd, or one that a peer sent. */
+export class MemoryOfFd implements ExporterOps {
   readonly fd: OwnedFd
-  readonly mapping: Mapping
-  readonly lengthBytes: number
+  readonly #mapping: Mapping
 
-  constructor(fd: OwnedFd, mapping: Mapping, lengthBytes: number) {
+  /** Both move here. */
+  constructor(fd: OwnedFd, mapping: Mapping) {
     this.fd = fd
-    this.mapping = mapping
-    this.lengthBytes = lengthBytes
+    this.#mapping = mapping
   }
-}
 
-/** The exporter of mapped descriptors. */
-export const memoryOfFdOps: ExporterOps<MemoryOfFd> = {
-  map(_attachment, _direction, { lengthBytes }) {
-    const pageCount = Math.ceil(lengthBytes / PAGE_BYTES)
-    return SgTable.fromPages(Array.from({ length: pageCount }, (_, index) => index))
-  },
-  unmap() {},
-  openView: (access, lifetime, lengthBytes, { mapping }) =>
-    mapping.openView(access, lifetime, lengthBytes),
-  release({ mapping, fd }) {
-    mapping.close()
-    fd.close()
-  },
+  openView(access: Access, lifetime: ViewLifetime, lengthBytes: number): CpuView {
+    return this.#mapping.openView(access, lifetime, lengthBytes)
+  }
+
+  release(): void {
+    this.#mapping.close()
+    this.fd.close()
+  }
 }
 
 /** The descriptor behind a buffer, borrowed. @throws {DmaBufError} EINVAL where it has none */
 export function fdOf(buffer: DmaBuf, operation: string): OwnedFd {
-  const { state } = bufferObject(buffer, operation)
-  if (state instanceof MemoryOfFd) return state.fd
+  const { ops } = bufferObject(buffer, operation)
+  if (ops instanceof MemoryOfFd) return ops.fd
   throw new DmaBufError(
     'EINVAL',
     operation,

@@ -4,11 +4,10 @@ import assert from 'node:assert/strict'
 import { fstatSync } from 'node:fs'
 import { test } from 'node:test'
 import { exportBuffer } from '#src/core/buffer/buffer.js'
-import { SgTable } from '#src/core/buffer/sg-table.js'
 import { createMemfd, PAGE_BYTES } from '#src/linux/memfd.js'
 import { openMemfdHeap } from '#src/linux/memfd-heap.js'
 import { MapMode, Mapping } from '#src/linux/mapping.js'
-import { fdOf, MemoryOfFd, memoryOfFdOps } from '#src/linux/memory-of-fd.js'
+import { fdOf, MemoryOfFd } from '#src/linux/memory-of-fd.js'
 import { countResources } from '../helpers/leaks.js'
 
 test('fdOf borrows the descriptor of a buffer, the same each time', () => {
@@ -19,12 +18,12 @@ test('fdOf borrows the descriptor of a buffer, the same each time', () => {
 })
 
 test('fdOf fails with EINVAL for a buffer that has none, and names its exporter', () => {
+  const bytes = new Uint8Array(16)
   const ops = {
-    map: () => SgTable.fromPages([0]),
-    unmap() {},
+    openView: () => ({ bytes, zeroCopy: true, end() {} }),
     release() {},
   }
-  using buffer = exportBuffer({ exporterName: 'plain', lengthBytes: 16, ops, state: 'plain' })
+  using buffer = exportBuffer({ exporterName: 'plain', lengthBytes: 16, ops })
   assert.throws(() => fdOf(buffer, 'exportFd'), {
     code: 'EINVAL',
     operation: 'exportFd',
@@ -38,14 +37,14 @@ test('fdOf fails with EBADF after close()', () => {
   assert.throws(() => fdOf(buffer, 'exportFd'), { code: 'EBADF', operation: 'exportFd' })
 })
 
-test('memoryOfFdOps.release gives back the mapping and the descriptor', () => {
+test('MemoryOfFd.release gives back the mapping and the descriptor', () => {
   const before = countResources()
   const fd = createMemfd('frame', PAGE_BYTES)
-  const memory = new MemoryOfFd(fd, new Mapping(fd, PAGE_BYTES, MapMode.shared), PAGE_BYTES)
-  const view = memoryOfFdOps.openView?.('write', 'bracket', 16, memory)
-  assert.equal(view?.bytes.length, 16)
-  view?.end()
-  memoryOfFdOps.release(memory)
+  const memory = new MemoryOfFd(fd, new Mapping(fd, PAGE_BYTES, MapMode.shared))
+  const view = memory.openView('write', 'bracket', 16)
+  assert.equal(view.bytes.length, 16)
+  view.end()
+  memory.release()
   assert.equal(fd.closed, true)
   assert.equal(countResources().fds, before.fds)
 })

@@ -1,6 +1,3 @@
-import type { Usage } from '../reservation/usage.js'
-import type { Direction } from './device.js'
-
 /** What a CPU access will do with the bytes. */
 export type Access = 'read' | 'write' | 'readwrite'
 
@@ -17,15 +14,4 @@ export interface CpuView {
   readonly zeroCopy: boolean
   /** Takes the view back. Never throws. */
   end(): void
-}
-
-/** The CPU reads what a device wrote, and writes what a device will read. @rule BUF-50 */
-export function directionOf(access: Access): Direction {
-  if (access === 'read') return 'from-device'
-  return access === 'write' ? 'to-device' : 'bidirectional'
-}
-
-/** Whose fences an access in a direction waits for: a reader for writers, a writer for everybody. @rule CPU-2 */
-export function usageToBegin(direction: Direction): Usage {
-  return direction === 'from-device' ? 'write' : 'read'
 }

@@ -1,48 +1,6 @@
-import { debug } from '../debug.js'
 import { DmaBufError } from '../errors.js'
-import { host, type WaitOptions } from '../host.js'
-import { warn } from '../warn.js'
-import { directionOf, usageToBegin, type Access, type Bytes, type CpuView } from './access.js'
-import type { ViewLifetime } from './access.js'
+import type { Access, Bytes, CpuView, ViewLifetime } from './access.js'
 import type { BufferObject } from './buffer-object.js'
-import type { Direction } from './device.js'
-import { guardView } from './stale-access.js'
-
-/**
- * Makes memory ready for the CPU: the exporter's op first, then the fences. The memory is locked against
- * nobody.
- *
- * @kernel dma_buf_begin_cpu_access
- * @rule CPU-1, CPU-2, CPU-3, CPU-4, CPU-5, CPU-8
- * @throws {DmaBufError} what the exporter says; ETIMEDOUT; the reason of an aborted signal. Nothing is to be
- *   ended then, though the exporter's op may have run: begin again
- */
-export async function beginCpuAccess(
-  object: BufferObject,
-  direction: Direction,
-  options: WaitOptions = {},
-): Promise<void> {
-  const { timeoutMs, signal } = options
-  const startNs = timeoutMs === undefined ? 0 : host().nowNs()
-  if (object.ops.beginCpuAccess !== undefined)
-    await object.ops.beginCpuAccess(direction, object.state)
-  const usage = usageToBegin(direction)
-  if (object.isIdle(usage)) return
-  if (timeoutMs === undefined) return object.reservation.wait(usage, { signal })
-  const passedMs = (host().nowNs() - startNs) / 1e6
-  return object.reservation.wait(usage, { signal, timeoutMs: Math.max(0, timeoutMs - passedMs) })
-}
-
-/**
- * Gives memory back after the CPU used it. Never waits; nothing checks that it was begun.
- *
- * @kernel dma_buf_end_cpu_access
- * @rule CPU-6, CPU-7
- * @throws {DmaBufError} what the exporter says
- */
-export function endCpuAccess(object: BufferObject, direction: Direction): void {
-  object.ops.endCpuAccess?.(direction, object.state)
-}
 
 /**
  * One bracket of CPU access: the memory is yours to read or write until end().
@@ -70,7 +28,7 @@ export class CpuAccess implements Disposable {
 
   /**
    * The whole buffer, as the memory itself where `zeroCopy`. Dead after end(): length 0, and methods throw.
-   * @throws {DmaBufError} EBADF after end(); EINVAL where the exporter gives the CPU no access
+   * @throws {DmaBufError} EBADF after end()
    */
   get bytes(): Bytes {
     return this.#open().bytes
@@ -81,12 +39,12 @@ export class CpuAccess implements Disposable {
     return this.#open().zeroCopy
   }
 
-  /** Ends the access and takes the view back. Idempotent. Never throws, never waits: what the exporter throws is a warning. */
+  /** Ends the access and takes the view back. Idempotent. Never throws, never waits. */
   end(): void {
     if (this.#ended) return
     this.#ended = true
     this.#view?.end()
-    endQuietly(this.#object, this.access)
+    this.#object.ops.endCpuAccess?.(this.access)
     this.#object.put()
   }
 
@@ -110,25 +68,5 @@ export function openView(
   lifetime: ViewLifetime,
   lengthBytes: number,
 ): CpuView {
-  if (lengthBytes === 0) return EMPTY
-  const { ops } = object
-  if (ops.openView === undefined)
-    throw new DmaBufError('EINVAL', 'bytes', `${object.exporterName} gives the CPU no access`, {
-      rule: 'BUF-31',
-    })
-  const view = ops.openView(access, lifetime, lengthBytes, object.state)
-  if (debug.staleAccess === 'ignore' || lifetime === 'loan') return view
-  return guardView(view, access, object.name ?? `${object.exporterName} buffer ${object.inode}`)
-}
-
-/** Ends an access; what the exporter throws becomes a warning. @internal @rule CPU-6 */
-export function endQuietly(object: BufferObject, access: Access): void {
-  if (object.ops.endCpuAccess === undefined) return
-  try {
-    endCpuAccess(object, directionOf(access))
-  } catch (error) {
-    const stack = error instanceof Error ? error.stack : undefined
-    const message = `endCpuAccess of ${object.exporterName} failed: ${String(error)}`
-    warn({ rule: 'CPU-6', message, stack })
-  }
+  return lengthBytes === 0 ? EMPTY : object.ops.openView(access, lifetime, lengthBytes)
 }

@@ -123,22 +123,12 @@ export class CallbackQueue {
   }
 }
 
-let depth = 0
-
-/** Whether a fence callback runs: whatever may take locks or run others' code has to be deferred then. @rule BUF-27 */
-export function isInCallback(): boolean {
-  return depth > 0
-}
-
 /** Calls one callback; what it throws is reported. @rule PORT-4 */
 export function runCallback(callback: FenceCallback, fence: Fence): void {
-  depth++
   try {
     callback(fence)
   } catch (error) {
     reportThrown('callback', fence, error)
-  } finally {
-    depth--
   }
 }
 

@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BufferObject } from '#src/core/buffer/buffer-object.js'
-import { FakeExporter, fakeInfo } from '../../helpers/fake-exporter.js'
+import { FakeExporter } from '../../helpers/fake-exporter.js'
 
 function objectWith(more: { inode?: bigint; name?: string } = {}) {
   const exporter = new FakeExporter(8)
-  const object = new BufferObject({ ...fakeInfo(exporter), ...more })
+  const object = new BufferObject({ exporterName: 'fake', lengthBytes: 8, ops: exporter, ...more })
   return { exporter, object }
 }
 
 test('BufferObject.put releases the memory with the last reference [BUF-20, BUF-23]', () => {
   const { exporter, object } = objectWith()
+  object.get()
   object.get()
   object.put()
   assert.deepEqual(exporter.calls, [])

@@ -5,15 +5,17 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Access } from '#src/core/buffer/access.js'
 import { bufferObject, exportBuffer, type DmaBuf } from '#src/core/buffer/buffer.js'
+import type { ExporterOps } from '#src/core/buffer/exporter.js'
 import { onWarning, type Warning } from '#src/core/warn.js'
 import { deferred } from '../../helpers/deferred.js'
-import { FakeExporter, fakeBuffer, fakeInfo } from '../../helpers/fake-exporter.js'
+import { FakeExporter, fakeBuffer } from '../../helpers/fake-exporter.js'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'readwrite']
 const closed = { name: 'DmaBufError', code: 'EBADF', errno: -9, rule: 'BUF-17' }
 
 function exportOf(lengthBytes: number, more: { inode?: bigint; name?: string } = {}): DmaBuf {
-  return exportBuffer({ ...fakeInfo(new FakeExporter(16), lengthBytes), ...more })
+  const ops = new FakeExporter(16)
+  return exportBuffer({ exporterName: 'fake', lengthBytes, ops, ...more })
 }
 
 test('exportBuffer makes one open handle with what the exporter said [BUF-1]', () => {
@@ -27,6 +29,24 @@ test('exportBuffer makes one open handle with what the exporter said [BUF-1]', (
 test('exportBuffer leaves the name undefined where none is given [BUF-10]', () => {
   using buffer = exportOf(16)
   assert.equal(buffer.name, undefined)
+})
+
+test('exportBuffer refuses an exporter without openView or release with EINVAL [BUF-2]', () => {
+  const whole = new FakeExporter(16)
+  const lacking = [
+    undefined,
+    {},
+    { openView: () => whole.openView('read', 'loan', 1) },
+    { release: () => {} },
+    { openView: 1, release: () => {} },
+  ]
+  for (const ops of lacking as ExporterOps[])
+    assert.throws(() => exportBuffer({ exporterName: 'fake', lengthBytes: 1, ops }), {
+      code: 'EINVAL',
+      operation: 'exportBuffer',
+      rule: 'BUF-2',
+    })
+  exportBuffer({ exporterName: 'fake', lengthBytes: 1, ops: whole }).close()
 })
 
 test('exportBuffer takes every whole length from 0, page or not [BUF-7]', () => {
@@ -159,15 +179,12 @@ test('An access may be of 0 bytes up to the whole buffer', async () => {
   for (const lengthBytes of [0, 1, 15, 16]) {
     using access = buffer.tryBeginCpuAccess('read', lengthBytes)
     assert.equal(access?.bytes.length, lengthBytes)
-    assert.equal(
-      await buffer.lend('read', async ({ length }) => length, { lengthBytes }),
-      lengthBytes,
-    )
+    assert.equal(await buffer.lend('read', async ({ length }) => length, lengthBytes), lengthBytes)
   }
   for (const lengthBytes of [-1, 17, 1.5, NaN]) {
     assert.throws(() => buffer.tryBeginCpuAccess('read', lengthBytes), RangeError)
     await assert.rejects(
-      buffer.lend('read', async () => {}, { lengthBytes }),
+      buffer.lend('read', async () => {}, lengthBytes),
       RangeError,
     )
   }
@@ -178,17 +195,17 @@ test('DmaBuf.beginCpuAccess waits for the exporter first [CPU-1, CPU-3]', async 
   const { buffer, exporter } = fakeBuffer(16, { begin: () => device.promise })
   const begun = buffer.beginCpuAccess('readwrite')
   await turn()
-  assert.deepEqual(exporter.calls, ['begin bidirectional'])
+  assert.deepEqual(exporter.calls, ['begin readwrite'])
   device.resolve()
   const access = await begun
   access.bytes.fill(1)
   access.end()
   buffer.close()
   assert.deepEqual(exporter.calls, [
-    'begin bidirectional',
+    'begin readwrite',
     'open bracket readwrite 16',
     'close bracket',
-    'end bidirectional',
+    'end readwrite',
     'release',
   ])
 })
@@ -202,7 +219,7 @@ test('DmaBuf.beginCpuAccess passes on what the exporter says, and nothing is beg
     failure,
   )
   buffer.close()
-  assert.deepEqual(exporter.calls, ['begin from-device', 'begin from-device', 'release'])
+  assert.deepEqual(exporter.calls, ['begin read', 'begin read', 'release'])
 })
 
 test('close() while an access begins leaves the access alive [BUF-20]', async () => {
@@ -239,7 +256,7 @@ test('DmaBuf.lend keeps the memory until the promise settles, past close() [BUF-
   lent!.fill(9)
   work.resolve('done')
   assert.equal(await loan, 'done')
-  assert.deepEqual(exporter.calls.slice(1), ['close loan', 'end to-device', 'release'])
+  assert.deepEqual(exporter.calls.slice(1), ['close loan', 'end write', 'release'])
   assert.equal(exporter.memory[15], 9)
 })
 
@@ -254,10 +271,10 @@ test('DmaBuf.lend ends the access when the work fails, at once or later', async 
     await assert.rejects(buffer.lend('read', fail), { message: 'broken' })
     buffer.close()
     assert.deepEqual(exporter.calls, [
-      'begin from-device',
+      'begin read',
       'open loan read 16',
       'close loan',
-      'end from-device',
+      'end read',
       'release',
     ])
   }
@@ -273,12 +290,7 @@ test('DmaBuf.lend ends what the exporter began though no view could be made [CPU
     { message: 'no view' },
   )
   buffer.close()
-  assert.deepEqual(exporter.calls, [
-    'begin from-device',
-    'open loan read 16',
-    'end from-device',
-    'release',
-  ])
+  assert.deepEqual(exporter.calls, ['begin read', 'open loan read 16', 'end read', 'release'])
 })
 
 test('Loans and brackets of one buffer may overlap, the last one gives it back [BUF-20]', async () => {
@@ -306,7 +318,7 @@ async function collectGarbage(): Promise<void> {
 
 function forgetBuffer(): FakeExporter {
   const exporter = new FakeExporter(16)
-  exportBuffer({ ...fakeInfo(exporter), name: 'forgotten' })
+  exportBuffer({ exporterName: 'fake', lengthBytes: 16, ops: exporter, name: 'forgotten' })
   return exporter
 }
 

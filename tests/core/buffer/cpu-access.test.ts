@@ -4,14 +4,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CpuAccess, openView } from '#src/core/buffer/cpu-access.js'
 import { BufferObject } from '#src/core/buffer/buffer-object.js'
-import { FakeExporter, fakeInfo, type FakeOptions } from '../../helpers/fake-exporter.js'
+import { FakeExporter, type FakeOptions } from '../../helpers/fake-exporter.js'
 
 function accessOf(lengthBytes = 16, options: FakeOptions = {}) {
   const exporter = new FakeExporter(16, options)
-  const object = new BufferObject(fakeInfo(exporter))
-  const access = new CpuAccess(object, 'write', lengthBytes)
-  object.put() // the access has its own
-  return { exporter, object, access }
+  const object = new BufferObject({ exporterName: 'fake', lengthBytes: 16, ops: exporter })
+  return { exporter, object, access: new CpuAccess(object, 'write', lengthBytes) }
 }
 
 test('CpuAccess.bytes is one view for the whole access, made when first looked at', () => {
@@ -29,7 +27,7 @@ test('CpuAccess.end takes the view back, tells the exporter, then drops its refe
   bytes.fill(3)
   access.end()
   assert.equal(bytes.length, 0)
-  assert.deepEqual(exporter.calls.slice(1), ['close bracket', 'end to-device', 'release'])
+  assert.deepEqual(exporter.calls.slice(1), ['close bracket', 'end write', 'release'])
   assert.equal(exporter.memory[0], 3)
 })
 
@@ -40,7 +38,7 @@ test('CpuAccess.end is idempotent, by name and by using', () => {
     scoped.end()
     scoped.end()
   }
-  assert.deepEqual(exporter.calls, ['end to-device', 'release'])
+  assert.deepEqual(exporter.calls, ['end write', 'release'])
 })
 
 test('CpuAccess fails with EBADF after end', () => {
@@ -58,7 +56,7 @@ test('CpuAccess whose view could not be made still ends', () => {
   const { access, exporter } = accessOf(16, { open })
   assert.throws(() => access.bytes, { message: 'no view' })
   access.end()
-  assert.deepEqual(exporter.calls, ['open bracket write 16', 'end to-device', 'release'])
+  assert.deepEqual(exporter.calls, ['open bracket write 16', 'end write', 'release'])
 })
 
 test('openView of no bytes needs no exporter', () => {
