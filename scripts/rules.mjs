@@ -13,7 +13,8 @@ import { parseArgs } from 'node:util'
 import ts from 'typescript'
 
 const ROOT = dirname(import.meta.dirname)
-const ID = /^[A-Z]+-[A-Z]?\d+$/
+// FENCE-10, T-F5, and T-R for a whole group.
+const ID = /^[A-Z]+-(?:[A-Z]?\d+|[A-Z])$/
 const STARTERS = new Set(['test', 'it', 'suite', 'describe'])
 const TITLE_FIELDS = new Set(['title', 'name'])
 
@@ -24,7 +25,7 @@ export function readRules(markdown) {
   let open
   for (const line of markdown.split('\n')) {
     const heading = /^##+ (.*)/.exec(line)
-    const start = /^- \*\*([A-Z]+-[A-Z]?\d+)\*\* (.*)/.exec(line)
+    const start = /^- \*\*([A-Z]+-[A-Z]?\d*)\*\* (.*)/.exec(line)
     if (heading) section = heading[1]
     if (start) rules.push((open = { id: start[1], section, text: start[2] }))
     else if (open && /^ {2}\S/.test(line)) open.text += ` ${line.trim()}`
@@ -105,7 +106,7 @@ export function citationsIn(title) {
   for (const [whole, inside] of title.matchAll(/\[([^[\]]*)\]/g)) {
     const parts = inside.split(',').map((part) => part.trim())
     if (parts.every((part) => ID.test(part))) ids.push(...parts)
-    else if (parts.some((part) => /^[A-Z]+-[A-Z]?\d/.test(part))) malformed.push(whole)
+    else if (parts.some((part) => /^[A-Z]+-[A-Z]?\d|^T-[A-Z]/.test(part))) malformed.push(whole)
   }
   return { ids, malformed }
 }

@@ -84,8 +84,8 @@ for (const [what, source, expected] of TITLES)
   })
 
 test('citationsIn takes brackets that hold ids and commas', () => {
-  const title = 'a[0] and [maybe] wait [FENCE-1, T-F10]'
-  assert.deepEqual(citationsIn(title), { ids: ['FENCE-1', 'T-F10'], malformed: [] })
+  const title = 'a[0] and [maybe] wait [FENCE-1, T-F10, T-R]'
+  assert.deepEqual(citationsIn(title), { ids: ['FENCE-1', 'T-F10', 'T-R'], malformed: [] })
 })
 
 test('citationsIn refuses a range, and an id beside words', () => {
