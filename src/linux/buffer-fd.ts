@@ -2,7 +2,7 @@ import type { DmaBuf } from '../core/buffer/buffer.js'
 import { exportBuffer } from '../core/buffer/buffer.js'
 import { MapMode, Mapping } from './mapping.js'
 import { checkReceivedMemory, statFd } from './memfd.js'
-import { fdOf, MemoryOfFd } from './memory-of-fd.js'
+import { fdOf, MEMORY_OF_FD, MemoryOfFd } from './memory-of-fd.js'
 import type { OwnedFd } from './owned-fd.js'
 
 /** A new descriptor of a buffer's memory, yours to send or close. @kernel dma_buf_fd @rule BUF-15 */
@@ -27,11 +27,12 @@ export function importFd(
     checkReceivedMemory(fd, options.lengthBytes ?? 1, 'a buffer')
     const { lengthBytes, inode } = statFd(fd)
     const mode = options.access === 'readwrite' ? MapMode.shared : MapMode.private
-    const ops = new MemoryOfFd(fd, new Mapping(fd, options.lengthBytes ?? lengthBytes, mode))
+    const state = new MemoryOfFd(fd, new Mapping(fd, options.lengthBytes ?? lengthBytes, mode))
     return exportBuffer({
       exporterName: options.exporterName ?? 'import',
       lengthBytes: options.lengthBytes ?? lengthBytes,
-      ops,
+      ops: MEMORY_OF_FD,
+      state,
       inode,
     })
   } catch (error) {

@@ -9,7 +9,7 @@ import {
   sealSeals,
   statFd,
 } from './memfd.js'
-import { MemoryOfFd } from './memory-of-fd.js'
+import { MEMORY_OF_FD, MemoryOfFd } from './memory-of-fd.js'
 
 /** What a memfd heap can be told. */
 export interface MemfdHeapOptions {
@@ -37,14 +37,13 @@ export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
       const fd = createMemfd(bufferName ?? name, rounded, { hugePages })
       try {
         sealSeals(fd)
-        const ops = new MemoryOfFd(fd, new Mapping(fd, rounded, MapMode.shared))
-        const named = bufferName === undefined ? {} : { name: bufferName }
         return exportBuffer({
           exporterName: name,
           lengthBytes: rounded,
-          ops,
+          ops: MEMORY_OF_FD,
+          state: new MemoryOfFd(fd, new Mapping(fd, rounded, MapMode.shared)),
           inode: statFd(fd).inode,
-          ...named,
+          name: bufferName,
         })
       } catch (error) {
         fd.close()

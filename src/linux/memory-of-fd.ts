@@ -1,12 +1,15 @@
 import type { Access, CpuView, ViewLifetime } from '../core/buffer/access.js'
 import { bufferObject, type DmaBuf } from '../core/buffer/buffer.js'
+import { mapForDma, unmapForDma } from '../core/buffer/dma-mapping.js'
 import type { ExporterOps } from '../core/buffer/exporter.js'
+import { PAGE_BYTES } from '../core/buffer/page.js'
+import { SgTable } from '../core/buffer/sg-table.js'
 import { DmaBufError } from '../core/errors.js'
 import type { Mapping } from './mapping.js'
 import type { OwnedFd } from './owned-fd.js'
 
-/** An exporter whose memory is a mapped descriptor: our own memfd, or one that a peer sent. */
-export class MemoryOfFd implements ExporterOps {
+/** Memory that is a mapped descriptor: our own memfd, or one that a peer sent. */
+export class MemoryOfFd {
   readonly fd: OwnedFd
   readonly #mapping: Mapping
 
@@ -26,10 +29,28 @@ export class MemoryOfFd implements ExporterOps {
   }
 }
 
+/** The exporter of such memory: one for all buffers. */
+export const MEMORY_OF_FD: ExporterOps<MemoryOfFd> = {
+  map({ device, buffer }, direction) {
+    const table = SgTable.fromRuns([{ address: PAGE_BYTES, lengthBytes: buffer.lengthBytes }])
+    mapForDma(table, device, direction)
+    return table
+  },
+  unmap({ device }, table, direction) {
+    unmapForDma(table, device, direction)
+  },
+  openView(access, lifetime, lengthBytes, memory) {
+    return memory.openView(access, lifetime, lengthBytes)
+  },
+  release(memory) {
+    memory.release()
+  },
+}
+
 /** The descriptor behind a buffer, borrowed. @throws {DmaBufError} EINVAL where it has none */
 export function fdOf(buffer: DmaBuf, operation: string): OwnedFd {
-  const { ops } = bufferObject(buffer, operation)
-  if (ops instanceof MemoryOfFd) return ops.fd
+  const { state } = bufferObject(buffer, operation)
+  if (state instanceof MemoryOfFd) return state.fd
   throw new DmaBufError(
     'EINVAL',
     operation,

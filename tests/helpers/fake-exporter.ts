@@ -1,39 +1,58 @@
 // An exporter over plain memory that notes every call, and can wait or fail where a device could.
+import type { ExportInfo } from '#src/core/buffer/buffer-object.js'
 import { exportBuffer, type DmaBuf } from '#src/core/buffer/buffer.js'
 import type { Access, CpuView, ViewLifetime } from '#src/core/buffer/access.js'
+import type { Attachment } from '#src/core/buffer/attachment.js'
+import type { Direction } from '#src/core/buffer/device.js'
+import { mapForDma, unmapForDma } from '#src/core/buffer/dma-mapping.js'
 import type { ExporterOps } from '#src/core/buffer/exporter.js'
 import { isEscaped, RevocableBytes } from '#src/core/buffer/revocable-bytes.js'
+import { SgTable } from '#src/core/buffer/sg-table.js'
 
 /** Where a fake exporter behaves like a device. */
 export interface FakeOptions {
   /** Called before each access; its promise is waited for. Absent: the exporter needs no begin. */
-  readonly begin?: (access: Access) => void | Promise<void>
+  readonly begin?: (direction: Direction) => void | Promise<void>
+  /** Called when an access ends. */
+  readonly end?: (direction: Direction) => void
   /** Called when a view is asked for, before it is made. */
   readonly open?: () => void
 }
 
 /** Copies stand for the mapping: a bracket view is written back and detached at its end. */
-export class FakeExporter implements ExporterOps {
-  /** What was asked, in order: `open bracket read 16`, `end read`, `release` … */
+export class FakeExporter implements ExporterOps<FakeExporter> {
+  /** What was asked, in order: `open bracket read 16`, `end from-device`, `release` … */
   readonly calls: string[] = []
   readonly memory: Uint8Array
-  readonly beginCpuAccess?: (access: Access) => void | Promise<void>
+  readonly beginCpuAccess?: (direction: Direction) => void | Promise<void>
   readonly #open: (() => void) | undefined
+  readonly #end: ((direction: Direction) => void) | undefined
   #released = false
 
   constructor(lengthBytes: number, options: FakeOptions = {}) {
     this.memory = new Uint8Array(lengthBytes)
     this.#open = options.open
+    this.#end = options.end
     const { begin } = options
     if (begin !== undefined)
-      this.beginCpuAccess = (access) => {
-        this.calls.push(`begin ${access}`)
-        return begin(access)
+      this.beginCpuAccess = (direction) => {
+        this.calls.push(`begin ${direction}`)
+        return begin(direction)
       }
   }
 
   get released(): boolean {
     return this.#released
+  }
+
+  map({ device, buffer }: Attachment, direction: Direction): SgTable {
+    const table = SgTable.fromRuns([{ address: 4096, lengthBytes: buffer.lengthBytes }])
+    mapForDma(table, device, direction)
+    return table
+  }
+
+  unmap({ device }: Attachment, table: SgTable, direction: Direction): void {
+    unmapForDma(table, device, direction)
   }
 
   openView(access: Access, lifetime: ViewLifetime, lengthBytes: number): CpuView {
@@ -50,8 +69,9 @@ export class FakeExporter implements ExporterOps {
     return { bytes, zeroCopy: false, end }
   }
 
-  endCpuAccess(access: Access): void {
-    this.calls.push(`end ${access}`)
+  endCpuAccess(direction: Direction): void {
+    this.calls.push(`end ${direction}`)
+    this.#end?.(direction)
   }
 
   release(): void {
@@ -66,6 +86,21 @@ export function fakeBuffer(
   options: FakeOptions = {},
 ): { buffer: DmaBuf; exporter: FakeExporter } {
   const exporter = new FakeExporter(lengthBytes, options)
-  const buffer = exportBuffer({ exporterName: 'fake', lengthBytes, ops: exporter })
+  const buffer = exportFake(exporter, { lengthBytes })
   return { buffer, exporter }
+}
+
+/** A buffer of an exporter that has its own memory for state. */
+export function exportFake(
+  exporter: FakeExporter,
+  more: Partial<ExportInfo<FakeExporter>> = {},
+): DmaBuf {
+  const lengthBytes = exporter.memory.length
+  return exportBuffer({
+    exporterName: 'fake',
+    lengthBytes,
+    ops: exporter,
+    state: exporter,
+    ...more,
+  })
 }

@@ -8,6 +8,7 @@ import { createMemfd, PAGE_BYTES } from '#src/linux/memfd.js'
 import { openMemfdHeap } from '#src/linux/memfd-heap.js'
 import { MapMode, Mapping } from '#src/linux/mapping.js'
 import { fdOf, MemoryOfFd } from '#src/linux/memory-of-fd.js'
+import { FakeExporter } from '../helpers/fake-exporter.js'
 import { countResources } from '../helpers/leaks.js'
 
 test('fdOf borrows the descriptor of a buffer, the same each time', () => {
@@ -18,12 +19,8 @@ test('fdOf borrows the descriptor of a buffer, the same each time', () => {
 })
 
 test('fdOf fails with EINVAL for a buffer that has none, and names its exporter', () => {
-  const bytes = new Uint8Array(16)
-  const ops = {
-    openView: () => ({ bytes, zeroCopy: true, end() {} }),
-    release() {},
-  }
-  using buffer = exportBuffer({ exporterName: 'plain', lengthBytes: 16, ops })
+  const state = new FakeExporter(16)
+  using buffer = exportBuffer({ exporterName: 'plain', lengthBytes: 16, ops: state, state })
   assert.throws(() => fdOf(buffer, 'exportFd'), {
     code: 'EINVAL',
     operation: 'exportFd',

@@ -1,5 +1,23 @@
+import type { Direction } from './device.js'
+
 /** What a CPU access will do with the bytes. */
 export type Access = 'read' | 'write' | 'readwrite'
+
+/** @throws {TypeError} for what is no access */
+export function checkAccess(access: Access): void {
+  if (access !== 'read' && access !== 'write' && access !== 'readwrite')
+    throw new TypeError(`Access must be 'read', 'write' or 'readwrite': ${String(access)}`)
+}
+
+/**
+ * Which way data goes, as exporters are told: the CPU reads what comes from a device, and writes what goes to one.
+ *
+ * @rule BUF-50
+ */
+export function directionOf(access: Access): Direction {
+  if (access === 'read') return 'from-device'
+  return access === 'write' ? 'to-device' : 'bidirectional'
+}
 
 /** Bytes of a buffer. */
 export type Bytes<B extends ArrayBufferLike = ArrayBuffer> = Uint8Array<B>

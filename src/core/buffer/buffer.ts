@@ -1,12 +1,31 @@
 import { DmaBufError } from '../errors.js'
+import type { WaitOptions } from '../host.js'
 import { unwatchLeaks, watchLeaks } from '../leak-watch.js'
-import type { Access, Bytes } from './access.js'
+import type { Reservation } from '../reservation/reservation.js'
+import { checkAccess, type Access, type Bytes } from './access.js'
+import { attachDevice, type AttachOptions } from './attach.js'
+import type { ImporterOps } from './attachment-ops.js'
+import type { Attachment } from './attachment.js'
+import { linkBuffer } from './buffer-list.js'
+import { checkName } from './buffer-name.js'
 import { BufferObject, type ExportInfo } from './buffer-object.js'
-import { CpuAccess, openView } from './cpu-access.js'
+import { tellExported } from './buffer-watch.js'
+import { checkExport } from './check-export.js'
+import { CpuAccess } from './cpu-access.js'
+import type { Device } from './device.js'
+import { beginAccess, lendAccess } from './cpu-sync.js'
+import { callSafely } from './exporter-calls.js'
 
 let objectOf: (handle: DmaBuf, operation: string) => BufferObject
 
-/** The object behind an open handle. @internal @throws {DmaBufError} EBADF after close() */
+/**
+ * The object behind an open handle, borrowed.
+ *
+ * @internal
+ * @kernel dma_buf_get
+ * @rule BUF-17
+ * @throws {DmaBufError} EBADF after close(), EINVAL for what is no buffer
+ */
 export function bufferObject(handle: DmaBuf, operation: string): BufferObject {
   return objectOf(handle, operation)
 }
@@ -25,7 +44,11 @@ export class DmaBuf implements Disposable {
   #closed = false
 
   static {
-    objectOf = (handle, operation) => handle.#open(operation)
+    objectOf = (handle, operation) => {
+      if (typeof handle === 'object' && handle !== null && #object in handle)
+        return handle.#open(operation)
+      throw new DmaBufError('EINVAL', operation, 'Not a buffer', { rule: 'BUF-17' })
+    }
   }
 
   /** @internal Use a heap, or exportBuffer(). */
@@ -55,6 +78,17 @@ export class DmaBuf implements Disposable {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /**
+   * The fences that others have to obey, and the lock under which they change: the exporter's own where it
+   * lent one.
+   *
+   * @rule BUF-8
+   * @throws {DmaBufError} EBADF after close()
+   */
+  get reservation(): Reservation {
+    return this.#open('reservation').reservation
   }
 
   /**
@@ -89,18 +123,20 @@ export class DmaBuf implements Disposable {
   }
 
   /**
-   * Begins CPU access; the exporter may have to wait for its device first.
+   * Begins CPU access: the exporter prepares first, then pending work of devices is waited for. Work that
+   * failed is finished, too.
    *
-   * @rule CPU-1, CPU-3
+   * @kernel dma_buf_begin_cpu_access
+   * @rule CPU-1, CPU-2, CPU-3, CPU-4
    * @returns owned: end it, or hold it with `using`
-   * @throws {DmaBufError} EBADF after close(); what the exporter says
+   * @throws {DmaBufError} EBADF after close(); what the exporter says; ETIMEDOUT; the reason of an aborted signal
    */
-  async beginCpuAccess(access: Access): Promise<CpuAccess> {
+  async beginCpuAccess(access: Access, options?: WaitOptions): Promise<CpuAccess> {
     const object = this.#open('beginCpuAccess')
     checkAccess(access)
     object.get()
     try {
-      await object.ops.beginCpuAccess?.(access)
+      await beginAccess(object, access, options)
       return new CpuAccess(object, access)
     } finally {
       object.put()
@@ -110,20 +146,27 @@ export class DmaBuf implements Disposable {
   /**
    * Begins CPU access where nothing has to be waited for: the hot path.
    *
+   * @rule CPU-2
    * @param lengthBytes - how much of it, from the start; all where absent
-   * @returns owned; undefined where the exporter must wait: use beginCpuAccess()
+   * @returns owned; undefined where a fence is pending, or the exporter has to prepare: use beginCpuAccess()
    */
   tryBeginCpuAccess(access: Access, lengthBytes = this.#object.lengthBytes): CpuAccess | undefined {
     const object = this.#open('tryBeginCpuAccess')
     checkAccess(access)
     checkLength(lengthBytes, object.lengthBytes)
     if (object.ops.beginCpuAccess !== undefined) return undefined
+    if (object.knownReservation !== undefined) {
+      if (!object.isReadyFor(access !== 'read')) return undefined
+      // Creators of fences were asked, and may have closed this handle.
+      this.#open('tryBeginCpuAccess')
+    }
     return new CpuAccess(object, access, lengthBytes)
   }
 
   /**
    * Lends the memory to code that goes on after this call: the access lasts until the promise that `use`
-   * returns settles, and keeps the buffer alive that long, even past close().
+   * returns settles, and keeps the buffer alive that long, even past close(). Pending work is waited for
+   * first, as by beginCpuAccess().
    *
    * @param lengthBytes - how much of it, from the start; all where absent
    * @returns what `use` resolves to
@@ -132,26 +175,35 @@ export class DmaBuf implements Disposable {
     access: Access,
     use: (bytes: Bytes) => PromiseLike<T>,
     lengthBytes = this.#object.lengthBytes,
+    options?: WaitOptions,
   ): Promise<T> {
     const object = this.#open('lend')
     checkAccess(access)
     checkLength(lengthBytes, object.lengthBytes)
     object.get()
     try {
-      if (object.ops.beginCpuAccess !== undefined) await object.ops.beginCpuAccess(access)
-      try {
-        const view = openView(object, access, 'loan', lengthBytes)
-        try {
-          return await use(view.bytes)
-        } finally {
-          view.end()
-        }
-      } finally {
-        object.ops.endCpuAccess?.(access)
-      }
+      return await lendAccess(object, access, use, { ...options, lengthBytes })
     } finally {
       object.put()
     }
+  }
+
+  /**
+   * Ties a device to this buffer, so that it can map it. The attachment keeps nothing alive: hold a handle
+   * until it is detached.
+   *
+   * @kernel dma_buf_attach, dma_buf_dynamic_attach
+   * @rule ATT-1, ATT-2, ATT-11
+   * @param importer - for a device that can live with memory that moves
+   * @returns owned: detach it
+   * @throws {DmaBufError} EBADF after close(); EINVAL, ENOMEM, and what the exporter says. As rejections
+   */
+  async attach(
+    device: Device,
+    importer?: ImporterOps,
+    options?: AttachOptions,
+  ): Promise<Attachment> {
+    return attachDevice(this.#open('attach'), device, importer, options)
   }
 
   #open(operation: string): BufferObject {
@@ -162,49 +214,30 @@ export class DmaBuf implements Disposable {
 }
 
 /**
- * Makes a buffer of memory that you own; the first handle on it is yours.
+ * Makes a buffer of memory that you own; the first handle on it is yours. Where it fails, the memory stays
+ * yours: `release` is not called.
  *
  * @kernel dma_buf_export
- * @rule BUF-1, BUF-2, BUF-7
- * @throws {DmaBufError} EINVAL where an op that must be there is missing
+ * @rule BUF-1, BUF-2, BUF-5, BUF-6, BUF-7, BUF-13
+ * @throws {DmaBufError} EINVAL where what must be there is missing, ENOENT where the owner is going away, ENOMEM
  */
-export function exportBuffer(info: ExportInfo): DmaBuf {
-  const { ops, lengthBytes } = info
-  if (typeof ops?.openView !== 'function' || typeof ops.release !== 'function')
-    throw new DmaBufError('EINVAL', 'exportBuffer', 'Exporter needs openView and release', {
-      rule: 'BUF-2',
-    })
-  if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0)
-    throw new RangeError(`lengthBytes must be a safe integer from 0: ${lengthBytes}`)
-  if (info.name !== undefined) checkName(info.name, 'exportBuffer')
-  return new DmaBuf(new BufferObject(info))
+export function exportBuffer<P>(info: ExportInfo<P>): DmaBuf {
+  checkExport(info)
+  const { owner } = info
+  if (owner !== undefined && !owner.tryGet())
+    throw new DmaBufError('ENOENT', 'exportBuffer', 'The owner is going away', { rule: 'BUF-5' })
+  try {
+    const object = new BufferObject(info)
+    tellExported(object)
+    linkBuffer(object)
+    return new DmaBuf(object)
+  } catch (error) {
+    if (owner !== undefined) callSafely('put of the owner', () => owner.put())
+    throw error
+  }
 }
 
 function checkLength(lengthBytes: number, most: number): void {
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0 || lengthBytes > most)
     throw new RangeError(`lengthBytes must be an integer from 0 to ${most}: ${lengthBytes}`)
-}
-
-function checkAccess(access: Access): void {
-  if (access !== 'read' && access !== 'write' && access !== 'readwrite')
-    throw new TypeError(`Access must be 'read', 'write' or 'readwrite': ${String(access)}`)
-}
-
-function checkName(name: string, operation: string): void {
-  if (typeof name !== 'string') throw new TypeError('Buffer name must be a string')
-  if (utf8LengthBytes(name) > 31 || name.includes('\0'))
-    throw new DmaBufError(
-      'EINVAL',
-      operation,
-      `Name must be 31 bytes or less, without NUL: ${name}`,
-    )
-}
-
-function utf8LengthBytes(text: string): number {
-  let length = 0
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0
-    length += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
-  }
-  return length
 }

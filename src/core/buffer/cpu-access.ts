@@ -1,6 +1,9 @@
+import { debug } from '../debug.js'
 import { DmaBufError } from '../errors.js'
-import type { Access, Bytes, CpuView, ViewLifetime } from './access.js'
+import { directionOf, type Access, type Bytes, type CpuView, type ViewLifetime } from './access.js'
 import type { BufferObject } from './buffer-object.js'
+import { reportRejection, reportThrown } from './exporter-calls.js'
+import { guardView } from './stale-access.js'
 
 /**
  * One bracket of CPU access: the memory is yours to read or write until end().
@@ -39,13 +42,35 @@ export class CpuAccess implements Disposable {
     return this.#open().zeroCopy
   }
 
-  /** Ends the access and takes the view back. Idempotent. Never throws, never waits. */
+  /**
+   * Ends the access and takes the view back. Idempotent. Never throws, never waits: what the exporter says is
+   * reported, and endCpuAccess() is for those who must know.
+   *
+   * @rule CPU-6
+   */
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#view?.end()
-    this.#object.ops.endCpuAccess?.(this.access)
-    this.#object.put()
+    const object = this.#object
+    const view = this.#view
+    if (view !== undefined) {
+      try {
+        view.end()
+      } catch (error) {
+        reportThrown('end of a view', error)
+      }
+    }
+    if (object.ops.endCpuAccess !== undefined) this.#tellExporter()
+    object.put()
+  }
+
+  #tellExporter(): void {
+    const { ops, state } = this.#object
+    try {
+      reportRejection('endCpuAccess', ops.endCpuAccess?.(directionOf(this.access), state))
+    } catch (error) {
+      reportThrown('endCpuAccess', error)
+    }
   }
 
   [Symbol.dispose](): void {
@@ -55,7 +80,15 @@ export class CpuAccess implements Disposable {
   #open(): CpuView {
     if (this.#ended)
       throw new DmaBufError('EBADF', 'bytes', 'CPU access has ended: begin another, or use lend()')
-    return (this.#view ??= openView(this.#object, this.access, 'bracket', this.#lengthBytes))
+    if (this.#view === undefined) {
+      const view = openView(this.#object, this.access, 'bracket', this.#lengthBytes)
+      const { name, inode } = this.#object
+      this.#view =
+        debug.staleAccess === 'ignore'
+          ? view
+          : guardView(view, this.access, `buffer ${name ?? inode}`)
+    }
+    return this.#view
   }
 }
 
@@ -68,5 +101,9 @@ export function openView(
   lifetime: ViewLifetime,
   lengthBytes: number,
 ): CpuView {
-  return lengthBytes === 0 ? EMPTY : object.ops.openView(access, lifetime, lengthBytes)
+  if (lengthBytes === 0) return EMPTY
+  const { ops, state } = object
+  if (ops.openView === undefined)
+    throw new DmaBufError('EINVAL', 'bytes', `${object.exporterName} has no view for the CPU`)
+  return ops.openView(access, lifetime, lengthBytes, state)
 }

@@ -108,3 +108,12 @@ async function untilSettled<T>(attachment: Attachment, result: PromiseLike<T>): 
     attachment.held = undefined
   }
 }
+
+/** Calls what must not throw or wait; what it says all the same is reported. @internal @rule PORT-4 */
+export function callSafely(name: string, call: () => unknown): void {
+  try {
+    reportRejection(name, call())
+  } catch (error) {
+    reportThrown(name, error)
+  }
+}

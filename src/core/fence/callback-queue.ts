@@ -123,12 +123,22 @@ export class CallbackQueue {
   }
 }
 
+let depth = 0
+
+/** Whether a callback of a fence runs now: no place to give memory back. @rule BUF-27 */
+export function isInFenceCallback(): boolean {
+  return depth > 0
+}
+
 /** Calls one callback; what it throws is reported. @rule PORT-4 */
 export function runCallback(callback: FenceCallback, fence: Fence): void {
+  depth++
   try {
     callback(fence)
   } catch (error) {
     reportThrown('callback', fence, error)
+  } finally {
+    depth--
   }
 }
 

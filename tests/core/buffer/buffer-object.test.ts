@@ -7,7 +7,13 @@ import { FakeExporter } from '../../helpers/fake-exporter.js'
 
 function objectWith(more: { inode?: bigint; name?: string } = {}) {
   const exporter = new FakeExporter(8)
-  const object = new BufferObject({ exporterName: 'fake', lengthBytes: 8, ops: exporter, ...more })
+  const object = new BufferObject({
+    exporterName: 'fake',
+    lengthBytes: 8,
+    ops: exporter,
+    state: {},
+    ...more,
+  })
   return { exporter, object }
 }
 

@@ -4,18 +4,16 @@ import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Access } from '#src/core/buffer/access.js'
-import { bufferObject, exportBuffer, type DmaBuf } from '#src/core/buffer/buffer.js'
-import type { ExporterOps } from '#src/core/buffer/exporter.js'
+import { bufferObject, type DmaBuf } from '#src/core/buffer/buffer.js'
 import { onWarning, type Warning } from '#src/core/warn.js'
 import { deferred } from '../../helpers/deferred.js'
-import { FakeExporter, fakeBuffer } from '../../helpers/fake-exporter.js'
+import { exportFake, fakeBuffer, FakeExporter } from '../../helpers/fake-exporter.js'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'readwrite']
 const closed = { name: 'DmaBufError', code: 'EBADF', errno: -9, rule: 'BUF-17' }
 
 function exportOf(lengthBytes: number, more: { inode?: bigint; name?: string } = {}): DmaBuf {
-  const ops = new FakeExporter(16)
-  return exportBuffer({ exporterName: 'fake', lengthBytes, ops, ...more })
+  return exportFake(new FakeExporter(16), { lengthBytes, ...more })
 }
 
 test('exportBuffer makes one open handle with what the exporter said [BUF-1]', () => {
@@ -29,24 +27,6 @@ test('exportBuffer makes one open handle with what the exporter said [BUF-1]', (
 test('exportBuffer leaves the name undefined where none is given [BUF-10]', () => {
   using buffer = exportOf(16)
   assert.equal(buffer.name, undefined)
-})
-
-test('exportBuffer refuses an exporter without openView or release with EINVAL [BUF-2]', () => {
-  const whole = new FakeExporter(16)
-  const lacking = [
-    undefined,
-    {},
-    { openView: () => whole.openView('read', 'loan', 1) },
-    { release: () => {} },
-    { openView: 1, release: () => {} },
-  ]
-  for (const ops of lacking as ExporterOps[])
-    assert.throws(() => exportBuffer({ exporterName: 'fake', lengthBytes: 1, ops }), {
-      code: 'EINVAL',
-      operation: 'exportBuffer',
-      rule: 'BUF-2',
-    })
-  exportBuffer({ exporterName: 'fake', lengthBytes: 1, ops: whole }).close()
 })
 
 test('exportBuffer takes every whole length from 0, page or not [BUF-7]', () => {
@@ -195,17 +175,17 @@ test('DmaBuf.beginCpuAccess waits for the exporter first [CPU-1, CPU-3]', async 
   const { buffer, exporter } = fakeBuffer(16, { begin: () => device.promise })
   const begun = buffer.beginCpuAccess('readwrite')
   await turn()
-  assert.deepEqual(exporter.calls, ['begin readwrite'])
+  assert.deepEqual(exporter.calls, ['begin bidirectional'])
   device.resolve()
   const access = await begun
   access.bytes.fill(1)
   access.end()
   buffer.close()
   assert.deepEqual(exporter.calls, [
-    'begin readwrite',
+    'begin bidirectional',
     'open bracket readwrite 16',
     'close bracket',
-    'end readwrite',
+    'end bidirectional',
     'release',
   ])
 })
@@ -219,7 +199,7 @@ test('DmaBuf.beginCpuAccess passes on what the exporter says, and nothing is beg
     failure,
   )
   buffer.close()
-  assert.deepEqual(exporter.calls, ['begin read', 'begin read', 'release'])
+  assert.deepEqual(exporter.calls, ['begin from-device', 'begin from-device', 'release'])
 })
 
 test('close() while an access begins leaves the access alive [BUF-20]', async () => {
@@ -256,7 +236,7 @@ test('DmaBuf.lend keeps the memory until the promise settles, past close() [BUF-
   lent!.fill(9)
   work.resolve('done')
   assert.equal(await loan, 'done')
-  assert.deepEqual(exporter.calls.slice(1), ['close loan', 'end write', 'release'])
+  assert.deepEqual(exporter.calls.slice(1), ['close loan', 'end to-device', 'release'])
   assert.equal(exporter.memory[15], 9)
 })
 
@@ -271,10 +251,10 @@ test('DmaBuf.lend ends the access when the work fails, at once or later', async 
     await assert.rejects(buffer.lend('read', fail), { message: 'broken' })
     buffer.close()
     assert.deepEqual(exporter.calls, [
-      'begin read',
+      'begin from-device',
       'open loan read 16',
       'close loan',
-      'end read',
+      'end from-device',
       'release',
     ])
   }
@@ -290,7 +270,12 @@ test('DmaBuf.lend ends what the exporter began though no view could be made [CPU
     { message: 'no view' },
   )
   buffer.close()
-  assert.deepEqual(exporter.calls, ['begin read', 'open loan read 16', 'end read', 'release'])
+  assert.deepEqual(exporter.calls, [
+    'begin from-device',
+    'open loan read 16',
+    'end from-device',
+    'release',
+  ])
 })
 
 test('Loans and brackets of one buffer may overlap, the last one gives it back [BUF-20]', async () => {
@@ -318,7 +303,7 @@ async function collectGarbage(): Promise<void> {
 
 function forgetBuffer(): FakeExporter {
   const exporter = new FakeExporter(16)
-  exportBuffer({ exporterName: 'fake', lengthBytes: 16, ops: exporter, name: 'forgotten' })
+  exportFake(exporter, { name: 'forgotten' })
   return exporter
 }
 

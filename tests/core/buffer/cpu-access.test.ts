@@ -8,7 +8,12 @@ import { FakeExporter, type FakeOptions } from '../../helpers/fake-exporter.js'
 
 function accessOf(lengthBytes = 16, options: FakeOptions = {}) {
   const exporter = new FakeExporter(16, options)
-  const object = new BufferObject({ exporterName: 'fake', lengthBytes: 16, ops: exporter })
+  const object = new BufferObject({
+    exporterName: 'fake',
+    lengthBytes: 16,
+    ops: exporter,
+    state: exporter,
+  })
   return { exporter, object, access: new CpuAccess(object, 'write', lengthBytes) }
 }
 
@@ -27,7 +32,7 @@ test('CpuAccess.end takes the view back, tells the exporter, then drops its refe
   bytes.fill(3)
   access.end()
   assert.equal(bytes.length, 0)
-  assert.deepEqual(exporter.calls.slice(1), ['close bracket', 'end write', 'release'])
+  assert.deepEqual(exporter.calls.slice(1), ['close bracket', 'end to-device', 'release'])
   assert.equal(exporter.memory[0], 3)
 })
 
@@ -38,7 +43,7 @@ test('CpuAccess.end is idempotent, by name and by using', () => {
     scoped.end()
     scoped.end()
   }
-  assert.deepEqual(exporter.calls, ['end write', 'release'])
+  assert.deepEqual(exporter.calls, ['end to-device', 'release'])
 })
 
 test('CpuAccess fails with EBADF after end', () => {
@@ -56,7 +61,7 @@ test('CpuAccess whose view could not be made still ends', () => {
   const { access, exporter } = accessOf(16, { open })
   assert.throws(() => access.bytes, { message: 'no view' })
   access.end()
-  assert.deepEqual(exporter.calls, ['open bracket write 16', 'end write', 'release'])
+  assert.deepEqual(exporter.calls, ['open bracket write 16', 'end to-device', 'release'])
 })
 
 test('openView of no bytes needs no exporter', () => {
