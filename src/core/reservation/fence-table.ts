@@ -166,9 +166,10 @@ export class FenceTable {
   }
 }
 
+// The length of the fences is the count: a slot is whole before it counts. @rule RESV-12
 function append(list: FenceList, fence: Fence, usage: number): void {
-  list.fences.push(fence)
   list.usages.push(usage)
+  list.fences.push(fence)
 }
 
 function hasRoom(list: FenceList | undefined, slots: number): boolean {

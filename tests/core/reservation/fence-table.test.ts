@@ -250,6 +250,21 @@ test('FenceTable.add takes over one slot only, though more would do [RESV-14, RE
   ])
 })
 
+test('FenceTable.add: a new slot is whole before it counts [RESV-12]', () => {
+  using it = open()
+  it.table.reserve(2)
+  const { fences, usages } = it.table.list!
+  let appended = 0
+  fences.push = (...more) => {
+    assert.equal(usages[fences.length], WRITE)
+    appended++
+    return Array.prototype.push.apply(fences, more)
+  }
+  it.table.add(it.rig.fence(), WRITE)
+  it.table.add(it.rig.fence(), WRITE)
+  assert.equal(appended, 2)
+})
+
 test('FenceTable.add: a WRITE drops no READ of others [RESV-4]', () => {
   using it = open()
   const read = it.rig.fence()
