@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { describeMachine, hasProgram } from './machine.js'
 import { isMet, type Measurement } from './measurement.js'
 import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
+import { fenceCosts, manyFences } from './rows/fences.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
 import { reservationCosts } from './rows/reservations.js'
@@ -32,6 +33,8 @@ const GROUPS: readonly Group[] = [
   { name: 'frames-carried', run: carriedFrameRates, stretch: 2 },
   { name: 'operations', run: operationCosts, stretch: 0.25 },
   { name: 'reservations', run: reservationCosts, stretch: 0.25 },
+  { name: 'fences', run: fenceCosts },
+  { name: 'million-fences', run: manyFences },
   { name: 'system-calls', run: systemCalls },
 ]
 

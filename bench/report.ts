@@ -19,7 +19,7 @@ export function paintFor(stream: { readonly isTTY?: boolean }): Paint {
 
 function digits(value: number, unit: Unit): string {
   if (unit === 'calls') return value === 0 ? '0' : value.toFixed(5)
-  if (unit === 'ns' || unit === 'fps') return value.toFixed(0)
+  if (unit === 'ns' || unit === 'fps' || unit === 'bytes') return value.toFixed(0)
   return value < 100 ? value.toFixed(2) : value.toFixed(0)
 }
 
@@ -28,6 +28,7 @@ const SUFFIX: Readonly<Record<Unit, string>> = {
   us: ' µs',
   ns: ' ns',
   fps: '/s',
+  bytes: ' bytes',
   calls: ' per operation',
 }
 
