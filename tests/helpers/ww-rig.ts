@@ -34,6 +34,17 @@ export async function settle(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await Promise.resolve()
 }
 
+/** More turns than any test needs: a loop that lost its end fails instead of running for ever. */
+const MAX_TURNS = 100_000
+
+/** Resolves when the condition holds, turn by turn. */
+export async function turnsUntil(condition: () => boolean): Promise<void> {
+  for (let turn = 0; !condition(); turn++) {
+    if (turn === MAX_TURNS) throw new Error('Nothing happens any more')
+    await Promise.resolve()
+  }
+}
+
 /** A class with locks of it; contexts are made in the order of their age. */
 export class WwRig {
   readonly wwClass: WwClass
@@ -75,6 +86,7 @@ export async function lockAllOf(
     contended = await lockRest(context, mutexes, held)
     if (contended === undefined) return deaths
     for (const mutex of held) mutex.unlock()
+    if (deaths === MAX_TURNS) throw new Error('No progress')
   }
 }
 

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { AcquireContext } from '#src/core/reservation/acquire-context.js'
 import type { WwMutex } from '#src/core/reservation/ww-mutex.js'
 import { Random } from '../../helpers/random.js'
-import { ALGORITHMS, lockAllOf, settle, track, WwRig } from '../../helpers/ww-rig.js'
+import { ALGORITHMS, lockAllOf, settle, track, turnsUntil, WwRig } from '../../helpers/ww-rig.js'
 
 const BOTH = [false, true]
 
@@ -25,7 +25,7 @@ for (const algorithm of ALGORITHMS)
           else await mutex.lock(contexts[0])
           let entered = false
           const task = (async () => {
-            if (polls) while (!mutex.tryLock(contexts[1])) await Promise.resolve()
+            if (polls) await turnsUntil(() => mutex.tryLock(contexts[1]))
             else await mutex.lock(contexts[1])
             entered = true
             mutex.unlock()
@@ -67,7 +67,7 @@ async function cross(
   await options.meet()
   const lock = track(other.lock(context))
   await settle(10)
-  while (lock.state === 'waits') await Promise.resolve()
+  await turnsUntil(() => lock.state !== 'waits')
   if (lock.code === 'EDEADLK' && options.resolves) {
     own.unlock()
     await other.lockSlow(context)
@@ -91,7 +91,7 @@ for (const algorithm of ALGORITHMS)
         let met = 0
         const meet = async () => {
           met++
-          while (met < 2) await Promise.resolve()
+          await turnsUntil(() => met === 2)
         }
         const [a, b] = [rig.context(), rig.context()]
         const results = await Promise.all([
@@ -114,9 +114,9 @@ for (const algorithm of ALGORITHMS)
         const [own, next] = [rig.mutex(index), rig.mutex((index + 1) % size)]
         await own.lock(context)
         met++
-        while (met < size) await Promise.resolve()
+        await turnsUntil(() => met === size)
         const lock = track(next.lock(context))
-        while (lock.state === 'waits') await Promise.resolve()
+        await turnsUntil(() => lock.state !== 'waits')
         if (lock.state === 'failed') {
           assert.equal(lock.code, 'EDEADLK')
           deaths++
@@ -169,13 +169,13 @@ const reorder: Work = async (rig, random, count) => {
   let deaths = 0
   for (let at = 0; at < count;) {
     const lock = track(mutexes[at]!.lock(context))
-    while (lock.state === 'waits') await Promise.resolve()
+    await turnsUntil(() => lock.state !== 'waits')
     if (lock.state === 'held') {
       at++
       continue
     }
     assert.equal(lock.code, 'EDEADLK')
-    deaths++
+    assert.ok(++deaths < 10_000, 'No progress')
     for (let i = 0; i < at; i++) mutexes[i]!.unlock()
     const contended = mutexes[at]!
     await contended.lockSlow(context)

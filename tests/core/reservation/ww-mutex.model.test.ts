@@ -19,11 +19,19 @@ type Step =
   | { readonly actor: number; readonly action: Action; readonly mutex: number }
   | { readonly world: 'drain' | 'settle' | 'timeout' }
 
+/** A lock() that an actor waits for, or has not heard of yet. */
+interface Wanted {
+  readonly mutex: WwMutex
+  readonly lock: Tracked
+  readonly stop: AbortController
+  readonly wasOldest: boolean
+}
+
 /** A context, or a task that locks one mutex at a time without one. */
 interface Actor {
   context: AcquireContext | undefined
   held: WwMutex[]
-  wanted: { mutex: WwMutex; lock: Tracked; stop: AbortController } | undefined
+  wanted: Wanted | undefined
   /** After EDEADLK: the lock to take slowly, when everything is unlocked. */
   contended: WwMutex | undefined
 }
@@ -126,7 +134,7 @@ class Model {
       assert.equal(context.waitingFor === mutex, mutex.context !== context)
     }
     this.counts.waits += context?.waitingFor === undefined ? 0 : 1
-    actor.wanted = { mutex, lock, stop }
+    actor.wanted = { mutex, lock, stop, wasOldest: this.#isOldest(actor) }
     actor.contended = undefined
   }
 
@@ -155,12 +163,12 @@ class Model {
       actor.wanted = undefined
       const { mutex, lock } = wanted
       if (lock.state === 'held') actor.held.push(mutex)
-      else this.#fail(actor, mutex, lock.code)
+      else this.#fail(actor, wanted)
     }
   }
 
-  #fail(actor: Actor, mutex: WwMutex, code: string | undefined): void {
-    switch (code) {
+  #fail(actor: Actor, { mutex, lock, wasOldest }: Wanted): void {
+    switch (lock.code) {
       case 'EALREADY':
         assert.ok(actor.held.includes(mutex))
         return
@@ -173,17 +181,21 @@ class Model {
       case 'EDEADLK': {
         this.counts.deaths++
         assert.ok(actor.held.length > 0, 'Who holds nothing never dies [WW-6]')
-        const others = this.#actors.filter((other) => other !== actor)
-        const isOldest = others.every(
-          ({ context }) => context === undefined || isOlder(actor.context!, context),
-        )
-        assert.equal(isOldest, false, 'The oldest never dies [WW-22]')
+        assert.equal(wasOldest, false, 'The oldest never dies [WW-22]')
         actor.contended = mutex
         return
       }
       default:
-        assert.fail(`Unexpected ${code}`)
+        assert.fail(`Unexpected ${lock.code}`)
     }
+  }
+
+  /** Who is the oldest stays the oldest: those that come later are younger. */
+  #isOldest({ context: mine }: Actor): boolean {
+    return this.#actors.every(
+      ({ context }) =>
+        mine === undefined || context === undefined || context === mine || isOlder(mine, context),
+    )
   }
 
   /** True at any time, whoever has run. */
