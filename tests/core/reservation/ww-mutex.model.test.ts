@@ -190,8 +190,9 @@ class Model {
     }
   }
 
-  /** Who is the oldest stays the oldest: those that come later are younger. */
+  /** Who is the oldest, and was not wounded when it was not, stays so: those that come are younger. */
   #isOldest({ context: mine }: Actor): boolean {
+    if (mine?.wounded === true) return false
     return this.#actors.every(
       ({ context }) =>
         mine === undefined || context === undefined || context === mine || isOlder(mine, context),
