@@ -6,6 +6,7 @@ import type { AttachableBuffer } from './attachment-ops.js'
 import { AttachmentList } from './attachment-list.js'
 import type { IosysMap } from './iosys-map.js'
 import type { BufferOwner, ExporterOps } from './exporter.js'
+import { BufferPoll } from './poll.js'
 import { releaseBuffer } from './release.js'
 
 /** What an exporter says of a new buffer. @rule BUF-1 */
@@ -74,6 +75,7 @@ export class BufferObject implements AttachableBuffer {
   }
   #reservation: Reservation | undefined
   #attachments: AttachmentList | undefined
+  #poll: BufferPoll | undefined
   #references = 0
   #released = false
 
@@ -115,6 +117,16 @@ export class BufferObject implements AttachableBuffer {
   /** How many are attached. */
   get attachmentCount(): number {
     return this.#attachments?.size ?? 0
+  }
+
+  /** Made for the first who polls. @rule BUF-10 */
+  get poll(): BufferPoll {
+    return (this.#poll ??= new BufferPoll(this))
+  }
+
+  /** How it is polled, if anybody has asked. */
+  get knownPoll(): BufferPoll | undefined {
+    return this.#poll
   }
 
   /** Whether nothing is pending that an access has to wait for. @rule CPU-2, RESV-3 */

@@ -1,20 +1,25 @@
 import { DmaBufError } from '../errors.js'
+import { Fence, putFence } from '../fence/fence.js'
 import type { WaitOptions } from '../host.js'
 import { unwatchLeaks, watchLeaks } from '../leak-watch.js'
 import type { Reservation } from '../reservation/reservation.js'
+import { createSyncFile, SyncFile } from '../sync-file.js'
 import { checkAccess, type Access, type Bytes } from './access.js'
 import { attachDevice, type AttachOptions } from './attach.js'
 import type { ImporterOps } from './attachment-ops.js'
 import type { Attachment } from './attachment.js'
 import { linkBuffer } from './buffer-list.js'
 import { checkName } from './buffer-name.js'
+import { addFenceTo, fenceOf } from './buffer-fences.js'
 import { BufferObject, type ExportInfo } from './buffer-object.js'
+import { waitUntilReady } from './buffer-ready.js'
 import { tellExported } from './buffer-watch.js'
 import { checkExport } from './check-export.js'
 import { CpuAccess } from './cpu-access.js'
 import type { Device } from './device.js'
 import { beginAccess, lendAccess } from './cpu-sync.js'
 import { callSafely } from './exporter-calls.js'
+import { pollBuffer, stopPolling } from './poll.js'
 
 let objectOf: (handle: DmaBuf, operation: string) => BufferObject
 
@@ -186,6 +191,99 @@ export class DmaBuf implements Disposable {
     } finally {
       object.put()
     }
+  }
+
+  /**
+   * Settles when no device stands in the way: `read` waits for writers, `write` for readers, too. It says
+   * nothing about caches: accesses need their brackets all the same.
+   *
+   * @kernel poll(2) of a dma-buf
+   * @rule BUF-38, BUF-45, BUF-48
+   * @throws {DmaBufError} EBADF after close(); ETIMEDOUT; the reason of an aborted signal. As rejections
+   */
+  async ready(to: 'read' | 'write', options?: WaitOptions): Promise<void> {
+    const object = this.#open('ready')
+    if (to !== 'read' && to !== 'write')
+      throw new TypeError(`Ready to 'read' or 'write', not: ${String(to)}`)
+    return waitUntilReady(object, to, options)
+  }
+
+  /**
+   * What is ready of POLL_IN and POLL_OUT; `wake`, where given, is called when to look again, until stopPolling().
+   * ready() is the friendlier one.
+   *
+   * @kernel dma_buf_poll
+   * @rule BUF-37, BUF-39, BUF-41
+   * @param wake - called inside other calls: must not wait
+   * @returns at once where the buffer's lock is free; POLL_ERR where its reservation was destroyed
+   * @throws {DmaBufError} EBADF after close()
+   */
+  poll(events: number, wake?: () => void): number | Promise<number> {
+    return pollBuffer(this.#open('poll'), events, wake)
+  }
+
+  /** Ends what one poll() began with that function; also after close(). */
+  stopPolling(wake: () => void): void {
+    stopPolling(this.#object, wake)
+  }
+
+  /**
+   * One fence for everything that a new access has to wait for, as it is now.
+   *
+   * @rule BUF-55, BUF-56
+   * @returns with a reference, yours to put; a signalled one where nothing is pending
+   * @throws {DmaBufError} EBADF after close(), ENOMEM
+   */
+  fence(access: Access): Fence {
+    const object = this.#open('fence')
+    checkAccess(access)
+    return fenceOf(object, access !== 'read')
+  }
+
+  /**
+   * Makes others wait for a fence, as for an access of a device. Waits for the buffer's lock, never for the fence.
+   *
+   * @rule BUF-57, BUF-58
+   * @param fence - borrowed; a container is taken apart
+   * @throws {DmaBufError} EBADF after close(), ENOMEM; EINTR, ETIMEDOUT. As rejections
+   */
+  async addFence(fence: Fence, access: Access, options?: WaitOptions): Promise<void> {
+    const object = this.#open('addFence')
+    checkAccess(access)
+    if (!(fence instanceof Fence)) throw new TypeError('Fence must be a fence')
+    return addFenceTo(object, fence, access !== 'read', options)
+  }
+
+  /**
+   * What a new access has to wait for, as a sync file: the way to APIs that take fences and know no buffers.
+   *
+   * @kernel DMA_BUF_IOCTL_EXPORT_SYNC_FILE
+   * @rule BUF-55, BUF-56
+   * @returns owned: close it
+   * @throws {DmaBufError} EBADF after close(), ENOMEM
+   */
+  exportSyncFile(access: Access): SyncFile {
+    const fence = this.fence(access)
+    try {
+      return createSyncFile(fence)
+    } finally {
+      putFence(fence)
+    }
+  }
+
+  /**
+   * Makes others wait for what a sync file waits for.
+   *
+   * @kernel DMA_BUF_IOCTL_IMPORT_SYNC_FILE
+   * @rule BUF-57, BUF-58
+   * @param file - borrowed
+   * @throws {DmaBufError} EINVAL for what is no sync file, EBADF after close() of either, ENOMEM. As rejections
+   */
+  async importSyncFile(file: SyncFile, access: Access): Promise<void> {
+    this.#open('importSyncFile')
+    if (!(file instanceof SyncFile))
+      throw new DmaBufError('EINVAL', 'importSyncFile', 'Not a sync file', { rule: 'BUF-57' })
+    return this.addFence(file.fence, access)
   }
 
   /**

@@ -35,16 +35,10 @@ export async function beginSync(
   const reservation = object.knownReservation
   if (reservation === undefined) return
   const usage = usageToWaitFor(direction !== 'from-device')
-  if (timeoutMs === undefined) return reservation.wait(usage, options)
   const leftMs = Math.max(0, (endNs - host().nowNs()) / 1e6)
-  const left = await reservation.waitTimeout(usage, leftMs, options ?? {})
-  if (left > 0) return
-  const what = direction === 'from-device' ? 'write' : 'access'
-  throw new DmaBufError(
-    'ETIMEDOUT',
-    'beginCpuAccess',
-    `Still pending after ${timeoutMs} ms: ${what}`,
-  )
+  if ((await reservation.waitTimeout(usage, leftMs, options)) > 0) return
+  const message = `Still in use by devices after ${timeoutMs ?? 0} ms: ${direction}`
+  throw new DmaBufError('ETIMEDOUT', 'beginCpuAccess', message)
 }
 
 /**

@@ -51,6 +51,8 @@ function finishRelease(object: BufferObject): void {
   const { ops, state, owner } = object
   if (object.vmapCount > 0)
     bug('BUF-24', 'release', `${nameOf(object)} is still mapped for kernel code`)
+  if (object.knownPoll?.isArmed === true)
+    bug('BUF-25', 'release', `${nameOf(object)} has an armed poll slot`)
   tellReleased(object)
   callSafely('release', () => ops.release(state))
   if (object.hasOwnReservation) object.knownReservation?.destroy()

@@ -42,6 +42,11 @@ export class Reservation implements Disposable {
     return this.#mutex.locked
   }
 
+  /** Whether it was destroyed: it cannot be locked any more. */
+  get destroyed(): boolean {
+    return this[TABLE].closed
+  }
+
   /** The context it is locked under, if there is one. @kernel dma_resv_locking_ctx */
   get lockingContext(): AcquireContext | undefined {
     return this.#mutex.context
