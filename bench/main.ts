@@ -6,6 +6,7 @@ import { isMet, type Measurement } from './measurement.js'
 import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
+import { lockCosts } from './rows/locks.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
 import { reservationCosts } from './rows/reservations.js'
 import { blockingRoundTrips, frameRoundTrips } from './rows/round-trips.js'
@@ -32,6 +33,7 @@ const GROUPS: readonly Group[] = [
   { name: 'frames-summed', run: summedFrameRates, stretch: 2 },
   { name: 'frames-carried', run: carriedFrameRates, stretch: 2 },
   { name: 'operations', run: operationCosts, stretch: 0.25 },
+  { name: 'locks', run: lockCosts, stretch: 0.25 },
   { name: 'reservations', run: reservationCosts, stretch: 0.25 },
   { name: 'fences', run: fenceCosts },
   { name: 'million-fences', run: manyFences },
