@@ -47,6 +47,13 @@ const OFF: DebugOptions = {
 /** The options in force: one object for ever, so that hot paths read a field of it and no more. */
 export const debug: Readonly<DebugOptions> = { ...OFF }
 
+const listeners: (() => void)[] = []
+
+/** Calls back whenever options change: for what has to be begun and ended, not only looked at. */
+export function onDebugChange(listener: () => void): void {
+  listeners.push(listener)
+}
+
 /**
  * Switches debug options, those named only.
  *
@@ -57,10 +64,15 @@ export function setDebug(options: Partial<DebugOptions>): Disposable {
   for (const name of Object.keys(options))
     if (!(name in OFF)) throw new TypeError(`No such debug option: ${name}`)
   const before = { ...debug }
-  Object.assign(debug, options)
+  change(options)
   return {
     [Symbol.dispose]() {
-      Object.assign(debug, before)
+      change(before)
     },
   }
+}
+
+function change(options: Partial<DebugOptions>): void {
+  Object.assign(debug, options)
+  for (const listener of listeners) listener()
 }

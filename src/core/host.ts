@@ -19,8 +19,12 @@ export interface WaitOptions {
 export interface Host {
   /** Monotonic nanoseconds (CLOCK_MONOTONIC on Linux); exact to 1 ns until 104 days of uptime, then 2 ns. */
   nowNs(): number
-  /** Calls back once after at least that long; the result cancels it. */
-  setTimer(delayMs: number, callback: () => void): () => void
+  /**
+   * Calls back once after at least that long; the result cancels it.
+   *
+   * @param isBackground - nobody waits for it: it keeps no program running
+   */
+  setTimer(delayMs: number, callback: () => void, isBackground?: boolean): () => void
 }
 
 interface Runtime {
@@ -49,12 +53,13 @@ function performanceNs(): number {
 
 const systemHost: Host = {
   nowNs: hrtime === undefined ? performanceNs : hrtimeNs,
-  setTimer(delayMs, callback) {
+  setTimer(delayMs, callback, isBackground = false) {
     let timer: unknown = undefined
     const start = (leftMs: number): void => {
       const turnMs = Math.min(leftMs, MAX_DELAY_MS)
       const next = leftMs > turnMs ? () => start(leftMs - turnMs) : callback
       timer = runtime.setTimeout(next, turnMs)
+      if (isBackground) (timer as { unref?: () => void }).unref?.()
     }
     start(delayMs)
     return () => {

@@ -1,7 +1,7 @@
 // Goal: every switch is off unless somebody asked, and goes back when they are done.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { debug, setDebug } from '#src/core/debug.js'
+import { debug, onDebugChange, setDebug } from '#src/core/debug.js'
 
 test('Every debug option is off at first [C-6]', () => {
   for (const value of Object.values(debug)) assert.ok([false, 0, 'ignore'].includes(value))
@@ -25,4 +25,12 @@ test('setDebug refuses a name it does not know, and changes nothing [C-6]', () =
   const before = { ...debug }
   assert.throws(() => setDebug({ stacks: true, stakcs: true } as object), TypeError)
   assert.deepEqual(debug, before)
+})
+
+test('onDebugChange is told of every change, and of its end', () => {
+  const seen: boolean[] = []
+  onDebugChange(() => seen.push(debug.stacks))
+  const options = setDebug({ stacks: true })
+  options[Symbol.dispose]()
+  assert.deepEqual(seen, [true, false])
 })

@@ -1,22 +1,10 @@
 import { host } from '../host.js'
+import { access } from './fence-access.js'
 import type { Fence } from './fence.js'
-
-/** What is known of a fence besides what it says itself. */
-export interface FenceOrigin {
-  readonly createdNs: number
-  readonly stack: string | undefined
-}
-
-/** How to look below a fence: what it waits for, and where it came from. */
-export interface ExplainSource {
-  /** The pending fences below a container; none for a plain fence. */
-  waitsFor(fence: Fence): Iterable<Fence>
-  /** Known only while debugging. */
-  originOf(fence: Fence): FenceOrigin | undefined
-}
+import { originOf } from './origins.js'
 
 /** A chain may be long: more lines than this help nobody. */
-const MAX_LINES = 20
+const MAX_FENCES = 20
 
 /** One fence below another, and how deep. */
 interface Level {
@@ -24,8 +12,8 @@ interface Level {
   readonly depth: number
 }
 
-/** What a fence waits for, in words: one line each for it and the pending fences below it. */
-export function explain(fence: Fence, source: ExplainSource): string {
+/** What a fence waits for, in words; see Fence.explain(). */
+export function explain(fence: Fence): string {
   const lines: string[] = []
   const seen = new Set<Fence>()
   const stack: Level[] = [{ fence, depth: 0 }]
@@ -33,40 +21,43 @@ export function explain(fence: Fence, source: ExplainSource): string {
   for (let level = stack.pop(); level !== undefined; level = stack.pop()) {
     if (seen.has(level.fence)) continue
     seen.add(level.fence)
-    if (lines.length >= MAX_LINES) {
+    if (seen.size > MAX_FENCES) {
       left++
       continue
     }
-    lines.push(...linesOf(level, source))
+    lines.push(...linesOf(level))
     if (level.fence.status !== 'pending') continue
-    const below = [...source.waitsFor(level.fence)].reverse()
+    const below = [...(access.ops(level.fence).waitsFor?.(level.fence) ?? [])].reverse()
     for (const next of below) stack.push({ fence: next, depth: level.depth + 1 })
   }
   if (left > 0) lines.push(`and ${left} more`)
   return lines.join('\n')
 }
 
-function linesOf({ fence, depth }: Level, source: ExplainSource): readonly string[] {
+function linesOf({ fence, depth }: Level): readonly string[] {
   const indent = '  '.repeat(depth)
-  const origin = source.originOf(fence)
+  const origin = originOf(fence)
   const name = `${fence.driverName} ${fence.timelineName} context ${fence.context} seqno ${fence.seqno}`
-  const age = origin === undefined ? '' : `, ${secondsSince(origin.createdNs)} old`
+  const age = origin === undefined ? '' : `, ${secondsSince(origin.createdNs)} s old`
   const lines = [`${indent}${name}: ${stateOf(fence)}${age}`]
-  const created = origin?.stack?.split('\n').slice(1, 4) ?? []
-  return [...lines, ...created.map((line) => `${indent}  created ${line.trim()}`)]
+  for (const line of createdAt(origin?.stack)) lines.push(`${indent}  made ${line}`)
+  return lines
 }
 
 function stateOf(fence: Fence): string {
-  switch (fence.status) {
-    case 'pending':
-      return 'pending'
-    case 'signaled':
-      return 'signalled'
-    case 'error':
-      return `failed (${fence.error?.message ?? 'no message'})`
-  }
+  if (fence.status === 'pending') return 'pending'
+  return fence.error === undefined ? 'signalled' : `failed with ${fence.error.message}`
 }
 
 function secondsSince(thenNs: number): string {
-  return `${((host().nowNs() - thenNs) / 1e9).toFixed(3)} s`
+  return ((host().nowNs() - thenNs) / 1e9).toFixed(3)
+}
+
+/** The innermost frames outside the framework's own fence code say the most. */
+function createdAt(stack: string | undefined): readonly string[] {
+  const frames = stack?.split('\n').slice(1) ?? []
+  const outside = frames.filter(
+    (frame) => !/\/core\/fence\/(origins|fence-watch|fence)\./.test(frame),
+  )
+  return outside.slice(0, 3).map((frame) => frame.trim())
 }

@@ -1,7 +1,7 @@
 import { defer } from '../deferred.js'
 import type { DmaBufError } from '../errors.js'
 import { warn } from '../warn.js'
-import { setElementDeadline } from './element.js'
+import { isElementSignaled, setElementDeadline } from './element.js'
 import { access } from './fence-access.js'
 import { isFenceChain } from './fence-chain.js'
 import {
@@ -38,6 +38,10 @@ const OPS: FenceOps = {
     if (!isFenceArray(fence)) return
     for (const element of fence.elements) setElementDeadline(element, deadlineNs)
   },
+  waitsFor: (fence) =>
+    fence instanceof FenceArray
+      ? fence.elements.filter((element) => !isElementSignaled(element))
+      : [],
 }
 
 /**

@@ -32,6 +32,14 @@ const OPS: FenceOps = {
       node = walkChain(node)
     }
   },
+  *waitsFor(fence) {
+    let node: Fence | undefined = getFence(fence)
+    while (node !== undefined) {
+      const contained = containedFence(node)
+      if (!isElementSignaled(contained)) yield contained
+      node = walkChain(node)
+    }
+  },
 }
 
 /**

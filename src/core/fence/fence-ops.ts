@@ -46,6 +46,8 @@ export interface FenceOps {
    * @param deadlineNs - monotonic; a past one means now
    */
   setDeadline?(fence: Fence, deadlineNs: number): void
+  /** The pending fences that a container waits for, for explain(); none where absent. Borrowed. */
+  waitsFor?(fence: Fence): Iterable<Fence>
   /** The fence's value as text, for listings. */
   valueText?(fence: Fence): string
   /** The value of its timeline as text, for listings. */

@@ -3,6 +3,7 @@ import { host, type WaitOptions } from '../host.js'
 import { checkWait } from '../wait.js'
 import { warn } from '../warn.js'
 import { CallbackQueue, reportThrown, runCallback, Sleeper, wakeSleeper } from './callback-queue.js'
+import { explain } from './explain.js'
 import { grantAccess, nameOf } from './fence-access.js'
 import { ENABLED, SIGNALED, TIMESTAMP } from './fence-flags.js'
 import type { FenceCallback, FenceOps } from './fence-ops.js'
@@ -166,6 +167,16 @@ export class Fence {
   setDeadline(deadlineNs: number): void {
     if (this.#ops.setDeadline !== undefined && !this.isSignaled())
       this.#ops.setDeadline(this, deadlineNs)
+  }
+
+  /**
+   * What it waits for, in words: a line for it and one for each pending fence below it, with who made it
+   * and how old it is. With `setDebug({ stacks: true })` it says where it was made.
+   *
+   * @rule FENCE-40
+   */
+  explain(): string {
+    return explain(this)
   }
 
   /**

@@ -1,7 +1,6 @@
 // Goal: who asks what a container waits for hears of the pending fences in it, and of nothing else.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { explain } from '#src/core/fence/explain.js'
 import { createFenceArray } from '#src/core/fence/fence-array.js'
 import { chainFence, type FenceChain } from '#src/core/fence/fence-chain.js'
 import { putFence, type Fence } from '#src/core/fence/fence.js'
@@ -46,8 +45,7 @@ test('explain tells what a chain of 100000 nodes waits for, without recursion', 
     putFence(previous)
   }
   lab.own(head!)
-  const source = { waitsFor: pendingLeaves, originOf: () => undefined }
-  const lines = explain(head!, source).split('\n')
+  const lines = head!.explain().split('\n')
   assert.equal(lines.length, 3)
   assert.match(lines[0]!, /dma_fence_chain unbound .*seqno 100000: pending/)
   assert.match(lines[2]!, /^ {2}lab leaf/)
