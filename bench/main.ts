@@ -5,7 +5,6 @@ import { describeMachine, hasProgram } from './machine.js'
 import { isMet, type Measurement } from './measurement.js'
 import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
-import { chainCosts } from './rows/chains.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
 import { lockCosts } from './rows/locks.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
@@ -38,7 +37,6 @@ const GROUPS: readonly Group[] = [
   { name: 'reservations', run: reservationCosts, stretch: 0.25 },
   { name: 'fences', run: fenceCosts },
   { name: 'million-fences', run: manyFences },
-  { name: 'chains', run: chainCosts },
   { name: 'system-calls', run: systemCalls },
 ]
 

@@ -1,5 +1,7 @@
 import { DmaBufError } from '../core/errors.js'
+import type { MapArea } from '../core/buffer/map-area.js'
 import type { Caller } from './caller.js'
+import type { MapRequest } from './mmap.js'
 
 /**
  * An open file, as descriptors share it: counted, and released with its last reference.
@@ -55,9 +57,10 @@ export abstract class OpenFile {
   /**
    * What is ready of `events` now; `wake`, where given, is called when to look again, until stopPolling().
    *
-   * @returns POLLIN, POLLOUT … that hold; always ready here, as for any file that cannot tell
+   * @returns POLLIN, POLLOUT … that hold, at once unless a lock must be waited for; always ready here, as any
+   *   file is that cannot tell
    */
-  poll(events: number, _wake?: () => void): number {
+  poll(events: number, _wake?: () => void): number | Promise<number> {
     return events
   }
 
@@ -79,6 +82,16 @@ export abstract class OpenFile {
   write(): never {
     if (!this.isWritable) throw new DmaBufError('EBADF', 'write', 'File is not open for writing')
     throw new DmaBufError('EINVAL', 'write', 'File takes no bytes: map it, or use its ioctls')
+  }
+
+  /**
+   * Maps pages, after mapDescriptor() has checked what mmap(2) checks for every file.
+   *
+   * @returns yours to close; keeps the file open
+   * @throws {DmaBufError} ENODEV, as a rejection: this file has no memory. @rule SF-2
+   */
+  async map(_request: MapRequest): Promise<MapArea> {
+    throw new DmaBufError('ENODEV', 'mmap', 'File has no memory to map')
   }
 
   /** Gives back what the file holds: called once, by the last put(). */

@@ -3,6 +3,7 @@ import { host, type WaitOptions } from '../core/host.js'
 import { checkWait, waitFor } from '../core/wait.js'
 import { POLLERR, POLLNVAL } from '../uapi/file.js'
 import type { DescriptorTable } from './descriptor-table.js'
+import { interrupted } from './interrupted.js'
 import type { OpenFile } from './open-file.js'
 
 /** One descriptor to look at. @kernel struct pollfd */
@@ -35,11 +36,11 @@ export async function pollDescriptors(
   checkWait({ timeoutMs })
   const deadlineNs = timeoutMs === undefined ? Infinity : host().nowNs() + timeoutMs * 1e6
   using session = new PollSession(table, requests)
-  let isReady = session.look()
+  let isReady = await session.look()
   while (!isReady && timeoutMs !== 0) {
     const leftMs = (deadlineNs - host().nowNs()) / 1e6
     if (!(await session.sleep({ ...options, timeoutMs: leftMs }))) break
-    isReady = session.look()
+    isReady = await session.look()
   }
   return session.results
 }
@@ -73,12 +74,12 @@ class PollSession implements Disposable {
   }
 
   // Registers with each file the first time, and only asks afterwards.
-  look(): boolean {
+  async look(): Promise<boolean> {
     this.#isTriggered = false
     const wake = this.#isRegistered ? undefined : this.#wake
     this.#isRegistered = true
     for (const { file, events, index } of this.#files)
-      this.results[index] = file.poll(events, wake) & (events | POLLERR)
+      this.results[index] = (await file.poll(events, wake)) & (events | POLLERR)
     return this.results.some((events) => events !== 0)
   }
 
@@ -107,14 +108,6 @@ class PollSession implements Disposable {
       file.put()
     }
   }
-}
-
-/** What a system call fails with that a signal interrupts. @rule C-1 */
-export function interrupted(operation: string, cause: unknown): DmaBufError {
-  return new DmaBufError('EINTR', operation, 'A signal interrupted the call: make it again', {
-    rule: 'BUF-51',
-    cause,
-  })
 }
 
 function fileAt(table: DescriptorTable, fd: number): OpenFile | undefined {

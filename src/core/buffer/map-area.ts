@@ -19,6 +19,10 @@ export class MapArea implements Disposable {
   readonly pageCount: number
   /** Where in the file it begins, pages. @kernel vm_pgoff */
   pageOffset: number
+  /** Whether others see what is written; a private mapping copies what it writes. @kernel VM_SHARED @rule HEAP-16 */
+  isShared = true
+  /** Whether the program may write. @kernel VM_WRITE */
+  isWritable = true
   /** What the exporter put there; for its mmap op to set. */
   bytes: Bytes<ArrayBufferLike> | undefined = undefined
   /** For the exporter. @kernel vm_private_data */
