@@ -173,8 +173,7 @@ function append(list: FenceList, fence: Fence, usage: number): void {
 }
 
 function hasRoom(list: FenceList | undefined, slots: number): boolean {
-  if (list === undefined || list.capacity === 0) return false
-  return list.fences.length + slots <= list.capacity
+  return list !== undefined && list.fences.length + slots <= list.capacity
 }
 
 function checkSlots(slots: number): void {

@@ -16,7 +16,6 @@ export class HeldAll implements Disposable {
   /** What they are locked under. */
   readonly context: AcquireContext
   readonly #held: Map<Reservation, Held>
-  #released = false
 
   /** Made by lockAll(). */
   constructor(context: AcquireContext, held: Map<Reservation, Held>) {
@@ -37,8 +36,6 @@ export class HeldAll implements Disposable {
 
   /** Unlocks all. Idempotent. @kernel drm_gem_unlock_reservations @rule WW-18 */
   release(): void {
-    if (this.#released) return
-    this.#released = true
     releaseAll(this.#held)
     this.context.finish()
   }

@@ -130,6 +130,17 @@ test('UnlockedCursor holds a reference on its fence until the next step [RESV-18
   cursor.end()
 })
 
+test('UnlockedCursor compares the list before it asks anybody [RESV-19]', () => {
+  using it = open(READ)
+  let asked = 0
+  it.table.add(it.rig.fence({ isSignaled: () => ++asked > 9 }), READ)
+  const cursor = unlocked(it.table)
+  cursor.step()
+  it.table.exchange(allocateList(1, 'test'))
+  assert.equal(cursor.step(), undefined)
+  assert.equal(asked, 0)
+})
+
 test('UnlockedCursor.end gives the reference back, once, and ends the walk [RESV-18, RESV-24]', () => {
   using it = open(READ, READ)
   const [first] = it.fences as [Fence, Fence]
@@ -142,6 +153,19 @@ test('UnlockedCursor.end gives the reference back, once, and ends the walk [RESV
   cursor.end()
   assert.equal(cursor.step(), undefined)
 })
+
+for (const [kind, make] of [
+  ['UnlockedCursor', unlocked],
+  ['LockedCursor', locked],
+] as const) {
+  test(`${kind}: after end() there is no next fence [RESV-24]`, () => {
+    using it = open(READ, READ)
+    const cursor = make(it.table)
+    cursor.step()
+    cursor.end()
+    assert.equal(cursor.step(), undefined)
+  })
+}
 
 for (const [kind, make] of [
   ['UnlockedCursor', unlocked],
@@ -284,7 +308,8 @@ test('UnlockedCursor compares the list again after a walk in which creators were
   assert.deepEqual(rest(cursor), [])
 })
 
-test('UnlockedCursor begins anew at a fence whose last reference is gone [RESV-20]', () => {
+test('UnlockedCursor begins anew, without a word, at a fence whose last reference is gone [RESV-20]', () => {
+  using seen = collectWarnings()
   using it = open()
   let asked = 0
   const dying = it.rig.fence()
@@ -311,6 +336,7 @@ test('UnlockedCursor begins anew at a fence whose last reference is gone [RESV-2
   assert.equal(cursor.step(), last)
   assert.equal(it.rig.isReleased(dying), true)
   assert.equal(cursor.isRestarted, true)
+  assert.deepEqual(seen.list, [])
   cursor.end()
 })
 

@@ -541,3 +541,22 @@ test('FenceTable.add finds its slot anew where the list was replaced while it as
   it.table.add(fence, WRITE)
   assert.deepEqual(new Set(it.table.list!.fences), new Set([after, fence]))
 })
+
+test('FenceTable.add finds its slot in a list that came while it asked in vain [RESV-14]', () => {
+  using it = open()
+  const old = it.rig.fence({ context: 7, seqno: 1 })
+  let asked = 0
+  const meddler = it.rig.fence({
+    isSignaled: () => {
+      if (++asked > 1) return false
+      it.table.reserve(9)
+      it.table.add(old, READ)
+      return false
+    },
+  })
+  it.table.reserve(4)
+  it.table.add(meddler, READ)
+  const fence = it.rig.fence({ context: 7, seqno: 2 })
+  it.table.add(fence, READ)
+  assert.deepEqual(it.table.list!.fences, [meddler, fence])
+})

@@ -181,6 +181,18 @@ test('lockAll uses its context as the debug checks want it, with back-offs from 
   assertUnlocked(list)
 })
 
+test('lockAll says that no more is locked under its context [WW-18]', async () => {
+  using _debug = setDebug({ lockChecks: true })
+  using seen = collectWarnings()
+  const [a, b] = reservations(2) as [Reservation, Reservation]
+  using all = await lockAll([a])
+  ;(await b.lock({ context: all.context })).release()
+  assert.deepEqual(
+    seen.list.map(({ rule }) => rule),
+    ['WW-19'],
+  )
+})
+
 test('lockAll by a crowd: everybody gets all, nobody else is in, nothing stays locked [VG-3]', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {

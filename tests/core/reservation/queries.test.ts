@@ -229,6 +229,13 @@ test('waitForAll polls through enabling: a fence that enabling signals counts [R
   assert.equal(await waitForAll(it.table, 'read', 0, {}), 1)
 })
 
+test('waitForAll: a poll stays a poll after a fence that enabling signalled [RESV-29]', async () => {
+  using _time = useManualClock()
+  using it = open([READ], { enableSignaling: () => false })
+  it.table.add(it.rig.fence(), WRITE)
+  assert.equal(await waitForAll(it.table, 'read', 0, {}), 0)
+})
+
 test('waitForAll waits for each fence with the time that is left [RESV-29]', async () => {
   using time = useManualClock()
   using it = open([READ, WRITE])
