@@ -1,8 +1,8 @@
 import { bug, DmaBufError } from '../errors.js'
 import { segmentProblem } from './constraints.js'
-import type { Device, Direction } from './device.js'
+import type { Device, DeviceConstraints, Direction } from './device.js'
 import { PAGE_BYTES } from './page.js'
-import type { SgTable } from './sg-table.js'
+import type { Segment, SgTable } from './sg-table.js'
 
 /**
  * Fills the DMA side of a table for a device that sees physical addresses as they are, with neighbours
@@ -17,33 +17,45 @@ import type { SgTable } from './sg-table.js'
  */
 export function mapForDma(table: SgTable, device: Device, direction: Direction): void {
   checkDirection(direction, 'mapForDma')
-  const { maxSegmentBytes = Infinity, boundaryBytes = Infinity } = device.constraints ?? {}
-  let count = 0
-  let address = 0
-  let lengthBytes = 0
-  for (const { pageFrame, offset, lengthBytes: size } of table) {
-    const start = pageFrame * PAGE_BYTES + offset
+  const { constraints } = device
+  const segments = joinRuns(runsOf(table), constraints)
+  const problem = segmentProblem(segments, constraints)
+  if (problem !== undefined) {
+    const code = problem.constraint === 'addressMask' ? 'EIO' : 'EINVAL'
+    const message = `${device.name} cannot take ${problem.text}`
+    throw new DmaBufError(code, 'mapForDma', message, { rule: 'ATT-24' })
+  }
+  table.setSegments(segments)
+}
+
+/**
+ * Runs of memory with neighbours joined, where a device allows it.
+ *
+ * @rule SG-1
+ */
+export function joinRuns(
+  runs: readonly Segment[],
+  constraints: DeviceConstraints = NO_CONSTRAINTS,
+): readonly Segment[] {
+  if (runs.length <= 1) return runs
+  const { maxSegmentBytes = Infinity, boundaryBytes = Infinity } = constraints
+  const segments: Segment[] = []
+  let { address, lengthBytes } = runs[0]!
+  for (let index = 1; index < runs.length; index++) {
+    const { address: start, lengthBytes: size } = runs[index]!
     const joins =
-      lengthBytes > 0 &&
       address + lengthBytes === start &&
       lengthBytes + size <= maxSegmentBytes &&
       Math.floor(address / boundaryBytes) === Math.floor((start + size - 1) / boundaryBytes)
     if (joins) lengthBytes += size
     else {
-      if (lengthBytes > 0) setDma(table, count++, address, lengthBytes)
+      segments.push({ address, lengthBytes })
       address = start
       lengthBytes = size
     }
   }
-  setDma(table, count++, address, lengthBytes)
-  table.setDmaEntries(count)
-  const problem = segmentProblem(table.segments, device.constraints)
-  if (problem === undefined) return
-  unmapForDma(table, device, direction)
-  const code = problem.constraint === 'addressMask' ? 'EIO' : 'EINVAL'
-  throw new DmaBufError(code, 'mapForDma', `${device.name} cannot take ${problem.text}`, {
-    rule: 'ATT-24',
-  })
+  segments.push({ address, lengthBytes })
+  return segments
 }
 
 /**
@@ -54,17 +66,18 @@ export function mapForDma(table: SgTable, device: Device, direction: Direction):
  */
 export function unmapForDma(table: SgTable, _device: Device, direction: Direction): void {
   checkDirection(direction, 'unmapForDma')
-  for (const entry of table) {
-    entry.dmaAddress = 0
-    entry.dmaLengthBytes = 0
-  }
-  table.setDmaEntries(table.origNents)
+  table.clearSegments()
 }
 
-function setDma(table: SgTable, index: number, address: number, lengthBytes: number): void {
-  const entry = table.entry(index)
-  entry.dmaAddress = address
-  entry.dmaLengthBytes = lengthBytes
+const NO_CONSTRAINTS: DeviceConstraints = {}
+
+function runsOf(table: SgTable): readonly Segment[] {
+  const runs = new Array<Segment>(table.origNents)
+  for (let index = 0; index < runs.length; index++) {
+    const { pageFrame, offset, lengthBytes } = table.entry(index)
+    runs[index] = { address: pageFrame * PAGE_BYTES + offset, lengthBytes }
+  }
+  return runs
 }
 
 function checkDirection(direction: Direction, operation: string): void {

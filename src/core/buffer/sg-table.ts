@@ -192,9 +192,26 @@ export class SgTable {
     return (this.#segments = segments)
   }
 
-  /** Says that the DMA side has changed. @internal */
-  setDmaEntries(nents: number): void {
-    this.nents = nents
+  /** Fills the DMA side; at most as many segments as there are entries. @rule SG-1 */
+  setSegments(segments: readonly Segment[]): void {
+    for (let index = 0; index < segments.length; index++) {
+      const { address, lengthBytes } = segments[index]!
+      const entry = this.entry(index)
+      entry.dmaAddress = address
+      entry.dmaLengthBytes = lengthBytes
+    }
+    this.nents = segments.length
+    this.#segments = segments
+  }
+
+  /** Forgets the DMA side of all entries. @rule SG-3 */
+  clearSegments(): void {
+    for (let index = 0; index < this.origNents; index++) {
+      const entry = this.entry(index)
+      entry.dmaAddress = 0
+      entry.dmaLengthBytes = 0
+    }
+    this.nents = this.origNents
     this.#segments = undefined
   }
 }

@@ -3,12 +3,7 @@ import { PAGE_BYTES, roundDown, roundUp } from '../buffer/page.js'
 import type { Segment } from '../buffer/sg-table.js'
 import { DmaBufError } from '../errors.js'
 import { ExtentTree } from './extent-tree.js'
-
-/** Memory that can be put behind page frames. */
-export interface Backing {
-  /** The bytes themselves, for a device of this process to read and write. */
-  deviceBytes(offset: number, lengthBytes: number): Uint8Array
-}
+import { Placement, type Backing } from './placement.js'
 
 /** Where the simulated memory of a machine lies. */
 export interface PageFramesOptions {
@@ -16,33 +11,6 @@ export interface PageFramesOptions {
   readonly startAddress?: number
   /** Rounded down to whole pages; 1 TiB where absent. */
   readonly sizeBytes?: number
-}
-
-/** Where one buffer's memory is, for as long as it stays there. */
-export class Placement {
-  /** Runs of page frames, lowest first; together they are the buffer, in order. */
-  readonly segments: readonly Segment[]
-  /** Mappings that a device may use now: without one, no device reaches the memory. */
-  mappings = 0
-  readonly #frames: PageFrames
-  #freed = false
-
-  /** @internal Use PageFrames.place(). */
-  constructor(frames: PageFrames, segments: readonly Segment[]) {
-    this.#frames = frames
-    this.segments = segments
-  }
-
-  get freed(): boolean {
-    return this.#freed
-  }
-
-  /** Gives the page frames back. Idempotent. */
-  free(): void {
-    if (this.#freed) return
-    this.#freed = true
-    this.#frames.give(this.segments)
-  }
 }
 
 interface Use {

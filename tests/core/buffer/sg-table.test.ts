@@ -142,14 +142,29 @@ test('A mangled table keeps its chain, its end and its DMA side [ATT-19]', () =>
 
 test('SgTable.segments shows the DMA side only, as far as nents [SG-3, SG-6]', () => {
   const table = SgTable.fromPages(apart(3))
-  for (const [index, address] of [0x10000, 0x30000, 0x50000].entries()) {
-    table.entry(index).dmaAddress = address
-    table.entry(index).dmaLengthBytes = 4096
-  }
-  table.setDmaEntries(2)
-  assert.deepEqual(table.segments, [
+  const segments = [
     { address: 0x10000, lengthBytes: 4096 },
-    { address: 0x30000, lengthBytes: 4096 },
-  ])
-  assert.equal(table.origNents, 3)
+    { address: 0x30000, lengthBytes: 8192 },
+  ]
+  table.setSegments(segments)
+  assert.deepEqual([table.nents, table.origNents], [2, 3])
+  assert.deepEqual(table.segments, segments)
+  const dma = [...table].map(({ dmaAddress, dmaLengthBytes }) => [dmaAddress, dmaLengthBytes])
+  assert.deepEqual(dma, [[0x10000, 4096], [0x30000, 8192], [0, 0]]) // prettier-ignore
+})
+
+test('SgTable.segments follows entries that an exporter fills itself [SG-6]', () => {
+  const table = SgTable.fromPages(apart(1))
+  table.entry(0).dmaAddress = 0x70000
+  table.entry(0).dmaLengthBytes = 4096
+  assert.deepEqual(table.segments, [{ address: 0x70000, lengthBytes: 4096 }])
+})
+
+test('SgTable.clearSegments forgets the DMA side of every entry [SG-3]', () => {
+  const table = SgTable.fromPages(apart(2))
+  table.setSegments([{ address: 4096, lengthBytes: 8192 }])
+  table.entry(1).dmaLengthBytes = 9
+  table.clearSegments()
+  assert.equal(table.nents, 2)
+  assert.ok(table.segments.every(({ lengthBytes }) => lengthBytes === 0))
 })

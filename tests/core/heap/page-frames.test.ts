@@ -125,7 +125,7 @@ for (const options of [
 test('memory is what the buffer has at that DMA address, across neighbouring runs [SG-6]', () => {
   const frames = small()
   const placement = frames.place(4 * PAGE, need({ maxSegmentBytes: 2 * PAGE }), backing)
-  placement.mappings++
+  placement.map()
   const { address } = placement.segments[0]!
   assert.deepEqual([...frames.memory(address + PAGE - 1, 2)], [0, 1])
   assert.deepEqual([...frames.memory(address + 2 * PAGE - 1, 2)], [1, 2])
@@ -139,8 +139,8 @@ test('memory is EFAULT beside a buffer, and without a mapping [SG-6]', () => {
   const { address } = placement.segments[0]!
   const isEfault = (error: unknown) => DmaBufError.is(error, 'EFAULT')
   assert.throws(() => frames.memory(address, 1), isEfault)
-  placement.mappings = 1
-  other.mappings = 1
+  placement.map()
+  other.map()
   assert.equal(frames.memory(address, 1).length, 1)
   for (const [at, length] of [
     [address - 1, 1],
@@ -150,7 +150,7 @@ test('memory is EFAULT beside a buffer, and without a mapping [SG-6]', () => {
   ] as const)
     // prettier-ignore
     assert.throws(() => frames.memory(at, length), isEfault)
-  placement.mappings = 0
+  placement.unmap()
   assert.throws(() => frames.memory(address, 1), isEfault)
   placement.free()
   assert.throws(() => frames.memory(address, 1), isEfault)
@@ -158,7 +158,7 @@ test('memory is EFAULT beside a buffer, and without a mapping [SG-6]', () => {
 
 test('dmaMemory reads the memory of the system [SG-6]', () => {
   const placement = systemFrames.place(PAGE, free, backing)
-  placement.mappings = 1
+  placement.map()
   assert.deepEqual([...dmaMemory(placement.segments[0]!.address, 2)], [0, 0])
   placement.free()
 })
