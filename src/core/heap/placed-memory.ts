@@ -121,9 +121,14 @@ export class PlacedMemory {
    */
   move(buffer: AttachableBuffer, held: Held): Placement {
     if (!this.#canMove())
-      throw new DmaBufError('EBUSY', 'move', 'The memory is pinned, or mapped by who cannot follow', {
-        rule: 'ATT-32',
-      })
+      throw new DmaBufError(
+        'EBUSY',
+        'move',
+        'The memory is pinned, or mapped by who cannot follow',
+        {
+          rule: 'ATT-32',
+        },
+      )
     const old = this.#placement
     const next = this.#place(buffer, 'move')
     if (old === undefined) return next
