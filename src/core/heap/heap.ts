@@ -1,7 +1,7 @@
 import type { DmaBuf } from '../buffer/buffer.js'
 
 /** Where a heap's memory comes from. */
-export type HeapKind = 'memfd'
+export type HeapKind = 'memfd' | 'memory'
 
 /**
  * Something that allocates buffers.
