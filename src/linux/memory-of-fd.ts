@@ -1,17 +1,18 @@
 import type { Access, CpuView, ViewLifetime } from '../core/buffer/access.js'
 import { bufferObject, type DmaBuf } from '../core/buffer/buffer.js'
-import { mapForDma, unmapForDma } from '../core/buffer/dma-mapping.js'
 import type { ExporterOps } from '../core/buffer/exporter.js'
-import { PAGE_BYTES } from '../core/buffer/page.js'
-import { SgTable } from '../core/buffer/sg-table.js'
 import { DmaBufError } from '../core/errors.js'
+import { systemFrames } from '../core/heap/page-frames.js'
+import { PlacedMemory } from '../core/heap/placed-memory.js'
+import type { Backing } from '../core/heap/placement.js'
 import type { Mapping } from './mapping.js'
 import type { OwnedFd } from './owned-fd.js'
 
 /** Memory that is a mapped descriptor: our own memfd, or one that a peer sent. */
-export class MemoryOfFd {
+export class MemoryOfFd implements Backing {
   readonly fd: OwnedFd
   readonly #mapping: Mapping
+  #placed: PlacedMemory | undefined
 
   /** Both move here. */
   constructor(fd: OwnedFd, mapping: Mapping) {
@@ -23,7 +24,21 @@ export class MemoryOfFd {
     return this.#mapping.openView(access, lifetime, lengthBytes)
   }
 
+  /** Where devices of this process see it; found when the first of them asks. @throws {DmaBufError} ENOMEM */
+  get placed(): PlacedMemory {
+    return (this.#placed ??= new PlacedMemory(systemFrames, this.#mapping.lengthBytes, this))
+  }
+
+  /** @throws {DmaBufError} EFAULT where the runtime forbids views of foreign memory */
+  deviceBytes(offset: number, lengthBytes: number): Uint8Array {
+    const view = this.#mapping.openView('readwrite', 'loan', this.#mapping.lengthBytes)
+    view.end()
+    if (view.zeroCopy) return view.bytes.subarray(offset, offset + lengthBytes)
+    throw new DmaBufError('EFAULT', 'dmaMemory', 'This runtime forbids views of foreign memory')
+  }
+
   release(): void {
+    this.#placed?.release()
     this.#mapping.close()
     this.fd.close()
   }
@@ -31,14 +46,9 @@ export class MemoryOfFd {
 
 /** The exporter of such memory: one for all buffers. */
 export const MEMORY_OF_FD: ExporterOps<MemoryOfFd> = {
-  map({ device, buffer }, direction) {
-    const table = SgTable.fromRuns([{ address: PAGE_BYTES, lengthBytes: buffer.lengthBytes }])
-    mapForDma(table, device, direction)
-    return table
-  },
-  unmap({ device }, table, direction) {
-    unmapForDma(table, device, direction)
-  },
+  attach: (attachment, { placed }) => placed.attach(attachment),
+  map: (attachment, direction, { placed }) => placed.map(attachment, direction),
+  unmap: (attachment, table, direction, { placed }) => placed.unmap(attachment, table, direction),
   openView(access, lifetime, lengthBytes, memory) {
     return memory.openView(access, lifetime, lengthBytes)
   },

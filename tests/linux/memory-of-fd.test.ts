@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import { fstatSync } from 'node:fs'
 import { test } from 'node:test'
 import { exportBuffer } from '#src/core/buffer/buffer.js'
+import { drainDeferred } from '#src/core/deferred.js'
+import { dmaMemory, systemFrames } from '#src/core/heap/page-frames.js'
 import { createMemfd, PAGE_BYTES } from '#src/linux/memfd.js'
 import { openMemfdHeap } from '#src/linux/memfd-heap.js'
 import { MapMode, Mapping } from '#src/linux/mapping.js'
@@ -44,4 +46,30 @@ test('MemoryOfFd.release gives back the mapping and the descriptor', () => {
   memory.release()
   assert.equal(fd.closed, true)
   assert.equal(countResources().fds, before.fds)
+})
+
+test('A device reaches the memory of a memfd by its DMA address', async () => {
+  using buffer = openMemfdHeap().allocate(2 * PAGE_BYTES)
+  await using attachment = await buffer.attach({
+    name: 'npu',
+    constraints: { maxSegmentBytes: PAGE_BYTES, addressMask: 0xffffff },
+  })
+  await attachment.withMapping('bidirectional', ({ segments }) => {
+    assert.equal(segments.length, 2)
+    dmaMemory(segments[1]!.address, 16)[3] = 7
+  })
+  using access = await buffer.beginCpuAccess('read')
+  assert.equal(access.bytes[PAGE_BYTES + 3], 7)
+})
+
+test('MemoryOfFd.release gives its page frames back', async () => {
+  const before = systemFrames.promisedBytes
+  const buffer = openMemfdHeap().allocate(PAGE_BYTES)
+  const attachment = await buffer.attach({ name: 'npu', constraints: {} })
+  assert.equal(systemFrames.promisedBytes, before + PAGE_BYTES)
+  await attachment.detach()
+  buffer.close()
+  await Promise.resolve()
+  drainDeferred()
+  assert.equal(systemFrames.promisedBytes, before)
 })

@@ -6,6 +6,7 @@ import type { Reservation } from '../reservation/reservation.js'
 import { createSyncFile, SyncFile } from '../sync-file.js'
 import { checkAccess, type Access, type Bytes } from './access.js'
 import { attachDevice, type AttachOptions } from './attach.js'
+import { openVmap, type Vmap } from './vmap.js'
 import type { ImporterOps } from './attachment-ops.js'
 import type { Attachment } from './attachment.js'
 import { linkBuffer } from './buffer-list.js'
@@ -296,12 +297,26 @@ export class DmaBuf implements Disposable {
    * @returns owned: detach it
    * @throws {DmaBufError} EBADF after close(); EINVAL, ENOMEM, and what the exporter says. As rejections
    */
-  async attach(
-    device: Device,
-    importer?: ImporterOps,
-    options?: AttachOptions,
-  ): Promise<Attachment> {
-    return attachDevice(this.#open('attach'), device, importer, options)
+  attach(device: Device, importer?: ImporterOps, options?: AttachOptions): Promise<Attachment> {
+    // Not async: a promise around a promise would take three turns more.
+    try {
+      return attachDevice(this.#open('attach'), device, importer, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Maps the whole buffer for kernel code, which shares one map. Bracket the accesses as any other: the map
+   * says nothing about coherency.
+   *
+   * @kernel dma_buf_vmap_unlocked
+   * @rule CPU-9, CPU-13, CPU-15
+   * @returns owned: end it
+   * @throws {DmaBufError} EBADF after close(); EINVAL where the exporter has no vmap, and what it says. As rejections
+   */
+  async vmap(): Promise<Vmap> {
+    return openVmap(this.#open('vmap'))
   }
 
   #open(operation: string): BufferObject {

@@ -95,6 +95,60 @@ export async function vunmapUnlocked(
   vunmapBuffer(buffer, held, map)
 }
 
+/** A buffer whose references can be counted. */
+export interface CountedBuffer extends AttachableBuffer {
+  get(): void
+  put(): void
+}
+
+/**
+ * The whole buffer for kernel code, until end(). It keeps the buffer alive.
+ *
+ * @rule CPU-15
+ */
+export class Vmap implements AsyncDisposable {
+  /** Where the memory is; not to be changed. */
+  readonly map: IosysMap
+  readonly #buffer: CountedBuffer
+  #ending: Promise<void> | undefined
+
+  /** @internal Use DmaBuf.vmap(). */
+  constructor(buffer: CountedBuffer, map: IosysMap) {
+    this.#buffer = buffer
+    this.map = map
+  }
+
+  /** Takes the map back. Idempotent. @kernel dma_buf_vunmap_unlocked */
+  end(): Promise<void> {
+    return (this.#ending ??= this.#end())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end()
+  }
+
+  async #end(): Promise<void> {
+    try {
+      await vunmapUnlocked(this.#buffer, this.map)
+    } finally {
+      this.#buffer.put()
+    }
+  }
+}
+
+/** Maps a buffer for kernel code, and keeps it alive that long. @internal */
+export async function openVmap(buffer: CountedBuffer): Promise<Vmap> {
+  buffer.get()
+  try {
+    const map = new IosysMap()
+    await vmapUnlocked(buffer, map)
+    return new Vmap(buffer, map)
+  } catch (error) {
+    buffer.put()
+    throw error
+  }
+}
+
 async function mapFirst(buffer: AttachableBuffer, held: Held): Promise<void> {
   const { ops, state, vmapPointer: pointer } = buffer
   if (ops.vmap === undefined)

@@ -5,7 +5,8 @@ import { DmaBufError } from '../errors.js'
 import type { Held } from '../reservation/held.js'
 import { HeapBytes } from './heap-bytes.js'
 import type { Heap } from './heap.js'
-import { PageFrames, systemFrames } from './page-frames.js'
+import type { PageFrames } from './page-frames.js'
+import { systemFrames } from './page-frames.js'
 import { PlacedMemory } from './placed-memory.js'
 
 /** What a memory heap can be told. */
@@ -62,7 +63,11 @@ export function sharedMemoryOf(buffer: DmaBuf): SharedArrayBuffer {
   const { state } = bufferObject(buffer, 'sharedMemoryOf')
   const memory = state instanceof HeapMemory ? state.bytes.memory : undefined
   if (memory instanceof ArrayBuffer || memory === undefined)
-    throw new DmaBufError('EINVAL', 'sharedMemoryOf', `Memory of ${buffer.exporterName} is not shared`)
+    throw new DmaBufError(
+      'EINVAL',
+      'sharedMemoryOf',
+      `Memory of ${buffer.exporterName} is not shared`,
+    )
   return memory
 }
 

@@ -219,3 +219,23 @@ test('Random placing and freeing never gives a frame twice and loses none', (t) 
     assert.equal(frames.freeBytes, (64 - pages.length) * PAGE)
   }
 })
+
+test('A hundred thousand places are found one by one and become one free run again', (t) => {
+  const seed = Date.now() % 1e6
+  t.diagnostic(`seed ${seed}`)
+  const random = new Random(seed)
+  const count = 100_000
+  const frames = new PageFrames({ sizeBytes: count * PAGE })
+  const placements = Array.from({ length: count }, () => frames.place(PAGE, free, backing))
+  assert.equal(frames.freeBytes, 0)
+  const [one] = placements[count / 2]!.segments
+  placements[count / 2]!.map()
+  assert.equal(frames.memory(one!.address, PAGE).length, PAGE)
+  for (let left = count; left > 0; left--) {
+    const index = random.below(left)
+    placements[index]!.free()
+    placements[index] = placements[left - 1]!
+  }
+  const [whole, ...others] = frames.place(count * PAGE, free, backing).segments
+  assert.deepEqual([whole!.lengthBytes, others], [count * PAGE, []])
+})
