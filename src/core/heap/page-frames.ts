@@ -5,6 +5,8 @@ import { DmaBufError } from '../errors.js'
 import { ExtentTree } from './extent-tree.js'
 import { Placement, type Backing } from './placement.js'
 
+export { Placement, type Backing } from './placement.js'
+
 /** Where the simulated memory of a machine lies. */
 export interface PageFramesOptions {
   /** A multiple of the page size; one page where absent, so that no buffer is at address 0. */
