@@ -5,6 +5,7 @@ import { describeMachine, hasProgram } from './machine.js'
 import { isMet, type Measurement } from './measurement.js'
 import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
+import { chainCosts } from './rows/chains.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
 import { lockCosts } from './rows/locks.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
@@ -39,6 +40,7 @@ const GROUPS: readonly Group[] = [
   { name: 'attachments', run: attachmentCosts, stretch: 0.25 },
   { name: 'fences', run: fenceCosts },
   { name: 'million-fences', run: manyFences },
+  { name: 'chains', run: chainCosts },
   { name: 'system-calls', run: systemCalls },
 ]
 

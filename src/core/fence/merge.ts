@@ -1,9 +1,10 @@
+import { isFenceContainer } from './container.js'
 import { allocateContext } from './context.js'
 import { FenceArray } from './fence-array.js'
 import { getFence, putFence, type Fence } from './fence.js'
 import { isLater } from './order.js'
 import { createPrivateStub } from './stub.js'
-import { FenceLeaves } from './unwrap.js'
+import { unwrapFences } from './unwrap.js'
 
 type Input = Fence | null | undefined
 
@@ -42,15 +43,21 @@ class Merger {
   look(inputs: readonly Input[], takes: boolean): boolean {
     let found = false
     for (const input of inputs) {
-      for (const leaf of new FenceLeaves(input)) {
-        if (!leaf.isSignaled()) {
-          found = true
-          if (takes) this.pending.push(getFence(leaf))
-        } else if (leaf.timestampNs !== undefined && leaf.timestampNs > this.latestNs)
-          this.latestNs = leaf.timestampNs
-      }
+      if (input === undefined || input === null) continue
+      if (!isFenceContainer(input)) found = this.#see(input, takes) || found
+      else for (const leaf of unwrapFences(input)) found = this.#see(leaf, takes) || found
     }
     return found
+  }
+
+  #see(leaf: Fence, takes: boolean): boolean {
+    if (!leaf.isSignaled()) {
+      if (takes) this.pending.push(getFence(leaf))
+      return true
+    }
+    const { timestampNs = 0 } = leaf
+    if (timestampNs > this.latestNs) this.latestNs = timestampNs
+    return false
   }
 }
 

@@ -5,6 +5,7 @@ import type { Task } from '../wait-graph.js'
 import { warn } from '../warn.js'
 import type { AcquireContext } from './acquire-context.js'
 import { UnlockedCursor, type FenceCursor } from './cursor.js'
+import { describeHolder, type HolderDescription } from './describe-holder.js'
 import { FenceTable, TABLE } from './fence-table.js'
 import { Held } from './held.js'
 import { lockError } from './lock-attempt.js'
@@ -50,6 +51,11 @@ export class Reservation implements Disposable {
   /** The context it is locked under, if there is one. @kernel dma_resv_locking_ctx */
   get lockingContext(): AcquireContext | undefined {
     return this.#mutex.context
+  }
+
+  /** Who holds the lock and who waits for it, for reports; undefined where it is free. */
+  get lockHolder(): HolderDescription | undefined {
+    return describeHolder(this.#mutex)
   }
 
   /**

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { CallbackQueue, Sleeper } from '#src/core/fence/callback-queue.js'
+import { CallbackQueue, isInFenceCallback, Sleeper } from '#src/core/fence/callback-queue.js'
 import { access } from '#src/core/fence/fence-access.js'
 import { signalFence, type Fence, type FenceCallback } from '#src/core/fence/fence.js'
 import { mockFence } from '../../helpers/mock-fence.js'
@@ -109,13 +109,22 @@ function realOf(run: Run, which: number): Subject {
 }
 
 const anyStep: fc.Arbitrary<Step> = fc.record({
-  what: fc.constantFrom('add', 'add', 'add', 'remove', 'remove', 'signal', 'sleep', 'rise'),
+  what: weighted({ add: 9, remove: 9, sleep: 6, rise: 4, signal: 1 }),
   which: fc.constantFrom(0, 1),
   id: fc.nat(IDS - 1),
 })
 
+function weighted(weights: Readonly<Record<Step['what'], number>>): fc.Arbitrary<Step['what']> {
+  const entries = Object.entries(weights) as [Step['what'], number][]
+  return fc.oneof(...entries.map(([what, weight]) => ({ weight, arbitrary: fc.constant(what) })))
+}
+
 test('Callbacks added, removed and signalled at random, also from inside callbacks, are as in a plain list [FENCE-11, FENCE-12, FENCE-18, FENCE-20]', () => {
-  const prefill = fc.array(fc.nat(IDS - 1), { maxLength: 90 })
+  // Few are looked for one by one, many by an index: both are tried, and the change from one to the other.
+  const prefill = fc.oneof(
+    fc.array(fc.nat(IDS - 1), { maxLength: 8 }),
+    fc.array(fc.nat(IDS - 1), { minLength: 30, maxLength: 60 }),
+  )
   const steps = fc.array(anyStep, { maxLength: 120 })
   const scripts = fc.array(fc.option(anyStep, { nil: undefined }), { maxLength: IDS })
   fc.assert(
@@ -134,6 +143,7 @@ test('Callbacks added, removed and signalled at random, also from inside callbac
       }
       assert.deepEqual(real.log, model.log)
     }),
+    { numRuns: 400 },
   )
 })
 
@@ -199,4 +209,18 @@ test('A sleeper that throws is reported, and all others are woken and called [PO
   signalFence(pending)
   assert.deepEqual(seen, ['sleeper', 'callback'])
   assert.deepEqual(warnings.rules, ['PORT-4'])
+})
+
+test('isInFenceCallback is true inside callbacks, nested and throwing ones, and false after them', () => {
+  using _warnings = collectWarnings()
+  const [outer, inner] = [mockFence(), mockFence()]
+  const seen: boolean[] = []
+  inner.addCallback(() => seen.push(isInFenceCallback()))
+  outer.addCallback(() => {
+    signalFence(inner)
+    seen.push(isInFenceCallback())
+    throw new Error('broken')
+  })
+  signalFence(outer)
+  assert.deepEqual([...seen, isInFenceCallback()], [true, true, false])
 })

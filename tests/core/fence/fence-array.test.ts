@@ -376,6 +376,17 @@ test('An any-array lives until every element with its callback has signalled [AR
   lab.close()
 })
 
+test('An any-array of which more signalled than it needs knows it before the work ran [ARR-7, ARR-10]', () => {
+  using lab = new FenceLab()
+  const elements = lab.leaves(3)
+  const array = arrayOf(lab, elements, true)
+  array.enableSignaling()
+  for (const element of elements) signalFence(element)
+  assert.equal(isFlaggedSignaled(array), false)
+  assert.equal(array.isSignaled(), true)
+  lab.close()
+})
+
 test('The same fence twice in an array counts twice [ARR-3]', () => {
   using lab = new FenceLab()
   const [a] = lab.leaves(1)

@@ -293,6 +293,12 @@ test('findChainSeqno stops at what is of another context, a plain fence too [CHN
   assert.equal(node, old)
   putFence(node)
 
+  // Of the old context there is more, of numbers that would fit.
+  const three = createFenceChain(undefined, getFence(lab.leaf()), 3)
+  const five = createFenceChain(three, getFence(lab.leaf()), 5)
+  const again = createFenceChain(five, getFence(lab.done()), 5)
+  assert.equal(found(lab.own(createFenceChain(again, getFence(lab.leaf()), 8)), 2), 5)
+
   const plain = lab.leaf({ seqno: 50 })
   const bottom = createFenceChain(getFence(plain), getFence(lab.done()), 1)
   const top = lab.own(createFenceChain(bottom, getFence(lab.leaf()), 2))

@@ -198,6 +198,7 @@ test('Fence.removeCallback takes back what has not run, nothing else [FENCE-20]'
   const fence = fenceWith()
   const callback = (): void => assert.fail('Called')
   assert.equal(fence.removeCallback(callback), false)
+  assert.equal(fence.removeCallback(undefined as unknown as () => void), false)
   fence.addCallback(callback)
   assert.equal(
     fence.removeCallback(() => {}),

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
 import { AcquireContext } from '#src/core/reservation/acquire-context.js'
 import { describeHolder } from '#src/core/reservation/describe-holder.js'
+import { Reservation } from '#src/core/reservation/reservation.js'
 import { WwClass } from '#src/core/reservation/ww-class.js'
 import { WwMutex } from '#src/core/reservation/ww-mutex.js'
 import { nameTask } from '#src/core/wait-graph.js'
@@ -66,3 +67,15 @@ for (const option of ['signalling', 'stacks'] as const) {
     assert.equal(typeof describeHolder(mutex)?.stack, 'string')
   })
 }
+
+test('Reservation.lockHolder describes its own lock', async () => {
+  const reservation = new Reservation()
+  const holder = () => reservation.lockHolder
+  assert.equal(holder(), undefined)
+  const task = {}
+  nameTask(task, 'encoder')
+  using _held = await reservation.lock({ task })
+  const waiting = track(reservation.lock())
+  assert.deepEqual([holder()?.name, holder()?.waiters.length], ['encoder', 1])
+  assert.equal(waiting.state, 'waits')
+})
