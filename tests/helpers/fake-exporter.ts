@@ -5,6 +5,7 @@ import type { Access, CpuView, ViewLifetime } from '#src/core/buffer/access.js'
 import type { Attachment } from '#src/core/buffer/attachment.js'
 import type { Direction } from '#src/core/buffer/device.js'
 import { mapForDma, unmapForDma } from '#src/core/buffer/dma-mapping.js'
+import type { MapArea } from '#src/core/buffer/map-area.js'
 import type { ExporterOps } from '#src/core/buffer/exporter.js'
 import { isEscaped, RevocableBytes } from '#src/core/buffer/revocable-bytes.js'
 import { SgTable } from '#src/core/buffer/sg-table.js'
@@ -17,6 +18,10 @@ export interface FakeOptions {
   readonly end?: (direction: Direction) => void
   /** Called when a view is asked for, before it is made. */
   readonly open?: () => void
+  /** Called when a program maps the buffer. Absent: it cannot. */
+  readonly mmap?: (area: MapArea) => void | Promise<void>
+  /** Called when the memory goes back. */
+  readonly release?: () => unknown
 }
 
 /** Copies stand for the mapping: a bracket view is written back and detached at its end. */
@@ -25,6 +30,7 @@ export class FakeExporter implements ExporterOps<FakeExporter> {
   readonly calls: string[] = []
   readonly memory: Uint8Array
   readonly beginCpuAccess?: (direction: Direction) => void | Promise<void>
+  readonly #release: (() => unknown) | undefined
   readonly #open: (() => void) | undefined
   readonly #end: ((direction: Direction) => void) | undefined
   #released = false
@@ -33,7 +39,14 @@ export class FakeExporter implements ExporterOps<FakeExporter> {
     this.memory = new Uint8Array(lengthBytes)
     this.#open = options.open
     this.#end = options.end
-    const { begin } = options
+    this.#release = options.release
+    const { begin, mmap } = options
+    // Not declared, so that exporters of tests can have one as a method.
+    if (mmap !== undefined)
+      (this as ExporterOps).mmap = (area) => {
+        this.calls.push(`mmap ${area.pageOffset} ${area.pageCount}`)
+        return mmap(area)
+      }
     if (begin !== undefined)
       this.beginCpuAccess = (direction) => {
         this.calls.push(`begin ${direction}`)
@@ -74,9 +87,10 @@ export class FakeExporter implements ExporterOps<FakeExporter> {
     this.#end?.(direction)
   }
 
-  release(): void {
+  release(): unknown {
     this.calls.push('release')
     this.#released = true
+    return this.#release?.()
   }
 }
 

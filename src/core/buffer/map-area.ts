@@ -1,4 +1,5 @@
 import type { Bytes } from './access.js'
+import { callSafely } from './exporter-calls.js'
 
 /** What keeps a mapping's memory: a buffer, or another file. */
 export interface MappedFile {
@@ -25,6 +26,8 @@ export class MapArea implements Disposable {
   isWritable = true
   /** What the exporter put there; for its mmap op to set. */
   bytes: Bytes<ArrayBufferLike> | undefined = undefined
+  /** Called once when the area is unmapped; for the exporter's mmap op to set. Must not throw. @kernel vm_ops close */
+  onClose: (() => void) | undefined = undefined
   /** For the exporter. @kernel vm_private_data */
   private: unknown = undefined
   #file: MappedFile | undefined
@@ -51,10 +54,13 @@ export class MapArea implements Disposable {
     before?.put()
   }
 
-  /** Unmaps: drops the reference on the file. Idempotent. @kernel munmap */
+  /** Unmaps: drops the reference on the file. Idempotent. Never throws. @kernel munmap */
   close(): void {
-    this.setFile(undefined)
+    const { onClose } = this
+    this.onClose = undefined
     this.bytes = undefined
+    if (onClose !== undefined) callSafely('onClose of an area', onClose)
+    this.setFile(undefined)
   }
 
   [Symbol.dispose](): void {

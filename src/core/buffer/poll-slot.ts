@@ -22,7 +22,7 @@ export class PollSlot {
   readonly #object: BufferObject
   readonly #waiters: PollWaiters
   #fence: Fence | undefined
-  readonly #onSignal = (): void => this.#finish()
+  readonly #onSignal = (): void => this.#finish(true)
 
   constructor(object: BufferObject, event: PollEvent, waiters: PollWaiters) {
     this.#object = object
@@ -50,7 +50,7 @@ export class PollSlot {
     try {
       isArmed = held !== undefined && this.#arm(held)
     } finally {
-      if (!isArmed) this.#finish()
+      if (!isArmed) this.#finish(false)
     }
     return isArmed ? 0 : this.event
   }
@@ -68,11 +68,12 @@ export class PollSlot {
   }
 
   // The slot is free before anybody is woken: who is woken may ask again at once.
-  #finish(): void {
+  #finish(isSignal: boolean): void {
     const fence = this.#fence
     this.#fence = undefined
     this.active = 0
-    this.#waiters.wake(this.event)
+    if (isSignal) this.#waiters.wake(this.event)
+    else this.#waiters.wakeOthers(this.event)
     if (fence !== undefined) putFence(fence)
     this.#object.put()
   }

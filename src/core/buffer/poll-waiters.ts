@@ -13,6 +13,8 @@ interface Waiter {
  */
 export class PollWaiters {
   #waiters: Waiter[] = []
+  /** Events whose waiters are being called now. */
+  #waking = 0
 
   get size(): number {
     return this.#waiters.length
@@ -29,11 +31,24 @@ export class PollWaiters {
     if (index >= 0) this.#waiters.splice(index, 1)
   }
 
-  /** Calls everybody who waits for an event. What they throw is reported. @rule BUF-43, BUF-44, PORT-4 */
+  /** Calls everybody who waits for an event, since a fence signalled. What they throw is reported. @rule BUF-44, PORT-4 */
   wake(event: number): void {
     if (this.#waiters.length === 0) return
     // A copy: whoever is woken may go, or come again.
     const woken = this.#waiters.filter(({ events }) => (events & event) !== 0)
+    const outer = this.#waking
+    this.#waking |= event
     for (const { wake } of woken) callSafely('wake of a poll', wake)
+    this.#waking = outer
+  }
+
+  /**
+   * Calls them since a look found nothing pending; not where one of them looks as it is called, which would
+   * never end.
+   *
+   * @rule BUF-43
+   */
+  wakeOthers(event: number): void {
+    if ((this.#waking & event) === 0) this.wake(event)
   }
 }

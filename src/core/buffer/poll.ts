@@ -60,8 +60,11 @@ export class BufferPoll {
   async #lookLater(events: number, options?: ReservationLockOptions): Promise<number> {
     const object = this.#object
     try {
-      const locking = object.reservation.lock(options)
-      return this.#lookAndRelease(events, await locking)
+      const { reservation } = object
+      const held = await reservation.lock(options)
+      if (!reservation.destroyed) return this.#lookAndRelease(events, held)
+      held.release()
+      return POLL_ERR
     } finally {
       object.put()
     }
