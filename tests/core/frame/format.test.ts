@@ -176,3 +176,33 @@ test('layOutFormat refuses a modifier beyond 64 bits and colours it does not kno
       TypeError,
     )
 })
+
+test('A format says all that a picture needs besides its memory [XCHG-1]', () => {
+  const { format } = layOutFormat({ fourcc: 'NV12', modifier: 0n, width: 640, height: 360 })
+  assert.deepEqual(
+    [format.fourcc, format.modifier, format.width, format.height],
+    ['NV12', 0n, 640, 360],
+  )
+  const layout = format.planes.map(({ offsetBytes, strideBytes }) => [offsetBytes, strideBytes])
+  assert.deepEqual(layout, [
+    [0, 640],
+    [640 * 360, 640],
+  ])
+})
+
+test('Planes share one buffer at offsets of their own, in any order and with gaps [XCHG-2]', () => {
+  const planes = [
+    { offsetBytes: 4096, strideBytes: 64, rowCount: 32 },
+    { offsetBytes: 0, strideBytes: 64, rowCount: 16 },
+  ]
+  const { format } = layOutFormat({ fourcc: 'NV12', width: 64, height: 32, planes })
+  assert.deepEqual(format.planes, planes)
+})
+
+test('An absent modifier stays absent: not known is not linear [XCHG-3]', () => {
+  const size = { fourcc: 'AB24', width: 4, height: 4 } as const
+  assert.equal(layOutFormat(size).format.modifier, undefined)
+  assert.equal(layOutFormat({ ...size, modifier: 0n }).format.modifier, 0n)
+  const invalid = 0x00ffffffffffffffn
+  assert.equal(layOutFormat({ ...size, modifier: invalid }).format.modifier, invalid)
+})
