@@ -50,7 +50,7 @@ for (const { size, pages, pageOffset, code } of ranges)
     assert.equal(exporter.areas.length, code === 'none' ? 1 : 0)
   })
 
-test('The range behind a buffer is no second mapping of it [BUF-36]', async () => {
+test('The range behind a buffer is no second mapping of it [BUF-36, PROP-5]', async () => {
   using program = new Program()
   const { fd } = mapping(program, { lengthBytes: 8192 })
   const asked = { lengthBytes: 8192n, pageOffset: 2n }
@@ -145,7 +145,7 @@ for (const { flags, protection, type, code } of rights)
     assert.equal(await errorCode(() => map(program, fd, { protection, flags: type })), code)
   })
 
-test('The exporter sees what is mapped, and how [BUF-31]', async () => {
+test('The exporter sees what is mapped, in pages of the buffer, and how [BUF-31, PROP-4]', async () => {
   using program = new Program()
   const { fd, exporter } = mapping(program)
   using area = await map(program, fd, {
@@ -179,4 +179,31 @@ test('A mapping that its exporter refuses keeps nothing; what it says is passed 
   }
   assert.equal(await errorCode(() => map(program, fd)), 'EAGAIN')
   assert.equal(countOf(file), 1)
+})
+
+test('The exporter maps without the lock, and may give the mapping a file of its own [BUF-34]', async () => {
+  using program = new Program()
+  const { fd, exporter, file } = mapping(program)
+  using handle = file.handle()
+  let references = 0
+  const own = { get: () => references++, put: () => references-- }
+  exporter.fail = () => {
+    assert.equal(handle.reservation.isLocked, false)
+    exporter.areas[0]!.setFile(own)
+    exporter.areas[0]!.pageOffset = 7
+  }
+  const area = await map(program, fd)
+  assert.deepEqual([area.file, area.pageOffset, references], [own, 7, 1])
+  assert.equal(countOf(file), 2, 'the descriptor and the handle')
+  area.close()
+  assert.equal(references, 0)
+})
+
+test('Mapping brackets nothing: the exporter hears of no access [BUF-35]', async () => {
+  using program = new Program()
+  const exporter = new MappingExporter(0, { begin: () => {} })
+  const { fd } = openBuffer(program, { exporter })
+  const area = await map(program, fd)
+  area.close()
+  assert.deepEqual(exporter.calls, [])
 })

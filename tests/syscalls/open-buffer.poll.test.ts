@@ -101,3 +101,21 @@ test('A poll waits for whoever holds the lock, even without time [BUF-39]', asyn
   held.release()
   assert.equal(await polled, EVENTS)
 })
+
+test('A poll enables signalling, and is no access: the exporter hears nothing [BUF-47, BUF-48]', async () => {
+  using program = new Program()
+  const { fd, exporter } = openBuffer(program, { begin: () => {} })
+  let enabled = 0
+  const fence = gpuFence({
+    enableSignaling() {
+      enabled++
+      return true
+    },
+  })
+  await addFence(program, fd, fence, 'write')
+  assert.equal(await poll(program, fd, 0), 0)
+  assert.equal(enabled, 1)
+  signalFence(fence)
+  assert.equal(await poll(program, fd, 0), EVENTS)
+  assert.deepEqual(exporter.calls, [])
+})

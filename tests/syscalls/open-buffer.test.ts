@@ -202,7 +202,7 @@ const syncs = [
   { flags: 7n, calls: ['end bidirectional'] },
 ]
 for (const { flags, calls } of syncs)
-  test(`SYNC ${flags} reaches the exporter as ${calls.join()}, paired or not [BUF-50, EX-19]`, async () => {
+  test(`SYNC ${flags} reaches the exporter as ${calls.join()}, paired or not [BUF-50, EX-19, PROP-10]`, async () => {
     using program = new Program()
     const { fd, exporter } = openBuffer(program, { begin: () => {} })
     await sync(program, fd, flags)
@@ -211,7 +211,7 @@ for (const { flags, calls } of syncs)
   })
 
 for (const flags of [0n, 4n, 8n, 9n, 1n << 63n, (1n << 63n) | 3n])
-  test(`SYNC ${flags} is EINVAL and reaches nobody [BUF-49, EX-19]`, async () => {
+  test(`SYNC ${flags} is EINVAL and reaches nobody [BUF-49, EX-19, PROP-3]`, async () => {
     using program = new Program()
     const { fd, exporter } = openBuffer(program, { begin: () => {} })
     assert.equal(await errorCode(() => sync(program, fd, flags)), 'EINVAL')
@@ -363,4 +363,20 @@ test('count is 1 for one descriptor; dup, pass and handles add one each, attachi
   program.table.close(fd)
   counts.push(countOf(file))
   assert.deepEqual(counts, [1, 2, 3, 4, 4, 3])
+})
+
+test('fdinfo and path answer while the lock is held and inside a fence callback [BUF-54]', async () => {
+  using program = new Program()
+  const { fd, file } = openBuffer(program)
+  await program.ioctlAt(fd, uapi.DMA_BUF_SET_NAME_B, stringAt(program, 'frame\0'))
+  const seen: string[] = []
+  const fence = gpuFence()
+  fence.addCallback(() => seen.push(file.path, file.fdinfo({ closeOnExec: false, mountId: 1 })))
+  {
+    using handle = file.handle()
+    using _held = await handle.reservation.lock()
+    signalFence(fence)
+  }
+  assert.equal(seen[0], '/dmabuf:frame')
+  assert.match(seen[1]!, /name:\tframe\n$/)
 })

@@ -308,6 +308,21 @@ test('FILE_INFO that only counts tells the status of the wrapped fence, not of i
   assert.equal((await program.fileInfo(fd)).status, -5)
 })
 
+test('FILE_INFO of a merge lists what was pending when it was made [EX-12, SF-15, SF-18]', async () => {
+  using program = new Program()
+  const [one, two] = [program.openTimeline('one'), program.openTimeline('two')]
+  const [a, b] = [await program.createFence(one, 1), await program.createFence(two, 1)]
+  const before = await program.merge(a, b)
+  await program.increment(one, 1)
+  const after = await program.merge(a, b)
+  const counted = await program.ioctl(before, sync.SYNC_IOC_FILE_INFO, sync.encodeFileInfo(INFO))
+  const { status, fenceCount } = sync.decodeFileInfo(counted)
+  assert.deepEqual([status, fenceCount], [0, 2])
+  const listed = await program.fileInfo(before)
+  assert.deepEqual([listed.status, listed.fenceCount], [0, 2])
+  assert.equal((await program.fileInfo(after)).fenceCount, 1)
+})
+
 // Each breaks its own check and all later ones. @rule SF-14, SF-19
 const infoOrder = [
   { cause: 'a bad address', code: 'EFAULT', address: BAD_ADDRESS },

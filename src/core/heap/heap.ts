@@ -19,7 +19,9 @@ export interface Heap {
    * @rule HEAP-9, HEAP-11
    * @param lengthBytes - 1 and up; rounded up to the heap's page size
    * @param options.name - at most 31 bytes
+   * @param options.flags - access mode of its file, for descriptors that are mapped; O_RDWR where absent, or
+   *   where the heap has files of its own. @rule HEAP-10
    * @throws {DmaBufError} ENOMEM
    */
-  allocate(lengthBytes: number, options?: { name?: string }): DmaBuf
+  allocate(lengthBytes: number, options?: { name?: string; flags?: number }): DmaBuf
 }

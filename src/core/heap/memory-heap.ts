@@ -35,7 +35,7 @@ export function openMemoryHeap(options: MemoryHeapOptions = {}): Heap {
     kind: 'memory',
     name,
     losses: lossesOf(shared),
-    allocate(lengthBytes, { name: bufferName } = {}): DmaBuf {
+    allocate(lengthBytes, { name: bufferName, flags } = {}): DmaBuf {
       if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 1)
         throw new RangeError(`lengthBytes must be a safe integer from 1: ${lengthBytes}`)
       if (lengthBytes > maxLengthBytes)
@@ -44,8 +44,8 @@ export function openMemoryHeap(options: MemoryHeapOptions = {}): Heap {
       const state = new HeapMemory(rounded, shared, frames)
       if (movable) state.placed.allowMoves()
       try {
-        const named = bufferName === undefined ? {} : { name: bufferName }
-        return exportBuffer({ exporterName: name, lengthBytes: rounded, ops, state, ...named })
+        const exported = { exporterName: name, lengthBytes: rounded, ops, state }
+        return exportBuffer({ ...exported, name: bufferName, flags })
       } catch (error) {
         state.placed.release()
         throw error
