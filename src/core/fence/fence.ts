@@ -129,8 +129,9 @@ export class Fence {
   addCallback(callback: FenceCallback): boolean {
     if (typeof callback !== 'function') refuseCallback(callback)
     if ((this.#flags & SIGNALED) !== 0 || !Fence.#enable(this)) return false
-    if (this.#waiting === undefined) this.#waiting = callback
-    else Fence.#queue(this).add(callback)
+    const waiting = this.#waiting
+    if (waiting === undefined) this.#waiting = callback
+    else Fence.#queue(this, waiting).add(callback)
     return true
   }
 
@@ -260,19 +261,19 @@ export class Fence {
   }
 
   // What waits, as a queue.
-  static #queue(fence: Fence): CallbackQueue {
-    const waiting = fence.#waiting
+  static #queue(fence: Fence, waiting: NonNullable<Waiting>): CallbackQueue {
     if (waiting instanceof CallbackQueue) return waiting
     const queue = new CallbackQueue()
     if (waiting instanceof Sleeper) queue.addSleeper(waiting)
-    else if (waiting !== undefined) queue.add(waiting)
+    else queue.add(waiting)
     fence.#waiting = queue
     return queue
   }
 
   static #addSleeper(fence: Fence, sleeper: Sleeper): void {
-    if (fence.#waiting === undefined) fence.#waiting = sleeper
-    else Fence.#queue(fence).addSleeper(sleeper)
+    const waiting = fence.#waiting
+    if (waiting === undefined) fence.#waiting = sleeper
+    else Fence.#queue(fence, waiting).addSleeper(sleeper)
   }
 
   static #removeSleeper(fence: Fence, sleeper: Sleeper): void {

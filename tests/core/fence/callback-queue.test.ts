@@ -86,24 +86,27 @@ function realOf(run: Run, which: number): Subject {
     { length: IDS },
     (_, id) => () => run.called(which, id),
   )
-  const sleepers = new Map<number, Sleeper>()
+  // One for good each: it may be put to sleep again.
+  const sleepers = Array.from(
+    { length: IDS },
+    (_, id) =>
+      new Sleeper(
+        () => run.log.push(`woken ${which} ${id}`),
+        () => assert.fail('Rejected'),
+      ),
+  )
+  const asleep = new Set<number>()
   return {
     add: (id) => fence.addCallback(callbacks[id]!),
     remove: (id) => fence.removeCallback(callbacks[id]!),
     signal: () => signalFence(fence),
     sleep(id) {
-      if (fence.isSignaled() || sleepers.has(id)) return
-      const sleeper = new Sleeper(
-        () => run.log.push(`woken ${which} ${id}`),
-        () => assert.fail('Rejected'),
-      )
-      sleepers.set(id, sleeper)
-      access.addSleeper(fence, sleeper)
+      if (fence.isSignaled() || asleep.has(id)) return
+      asleep.add(id)
+      access.addSleeper(fence, sleepers[id]!)
     },
     rise(id) {
-      const sleeper = sleepers.get(id)
-      sleepers.delete(id)
-      if (sleeper !== undefined) access.removeSleeper(fence, sleeper)
+      if (asleep.delete(id)) access.removeSleeper(fence, sleepers[id]!)
     },
   }
 }
@@ -125,8 +128,11 @@ test('Callbacks added, removed and signalled at random, also from inside callbac
     fc.array(fc.nat(IDS - 1), { maxLength: 8 }),
     fc.array(fc.nat(IDS - 1), { minLength: 30, maxLength: 60 }),
   )
-  const steps = fc.array(anyStep, { maxLength: 120 })
-  const scripts = fc.array(fc.option(anyStep, { nil: undefined }), { maxLength: IDS })
+  const steps = fc.array(anyStep, { maxLength: 80, size: 'max' })
+  const scripts = fc.array(fc.option(anyStep, { nil: undefined }), {
+    minLength: IDS,
+    maxLength: IDS,
+  })
   fc.assert(
     fc.property(prefill, steps, scripts, (filled, then, script) => {
       const all = [

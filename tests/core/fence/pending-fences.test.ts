@@ -20,7 +20,7 @@ test('PendingFences is a sorted list for any order of coming [FENCE-5]', () => {
     { weight: 1, arbitrary: fc.record({ upTo: fc.nat(34) }) },
   )
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const pending = new PendingFences()
       let model: Fence[] = []
       for (const now of steps) {

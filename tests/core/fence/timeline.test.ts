@@ -275,7 +275,7 @@ test('Random fences and signals keep the order of a sorted list [SW-5]', () => {
     fc.record({ rise: fc.integer({ min: 1, max: 6 }) }),
   )
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const timeline = createTimeline('a')
       const seen: number[] = []
       let pending: number[] = []

@@ -72,3 +72,7 @@ test('The signal is traced before callbacks run [FENCE-36]', async () => {
   signalFence(fence)
   assert.deepEqual(events, ['init', 'signaled', 'callback'])
 })
+
+test('traceEmit says nothing where nobody listens [FENCE-36]', () => {
+  traceEmit(mockFence())
+})

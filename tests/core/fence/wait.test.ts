@@ -224,7 +224,8 @@ for (const { name, wait, code } of [
 ]) {
   test(`${name}: warns and is ${code} [FENCE-25, FENCE-30]`, async () => {
     using warnings = collectWarnings()
-    await assert.rejects(wait(), { code })
+    const operation = name.startsWith('wait_any') ? 'waitAnyFence' : 'waitFenceTimeout'
+    await assert.rejects(wait(), { code, operation })
     assert.equal(warnings.list.length, 1)
   })
 }
