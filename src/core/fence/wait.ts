@@ -153,7 +153,7 @@ function throwIfAborted(signal: AbortSignalLike | undefined): void {
 }
 
 function leftUntil(endNs: number): number {
-  return endNs === Infinity ? Infinity : Math.max(0, Math.ceil((endNs - host().nowNs()) / 1e6))
+  return Math.max(0, Math.ceil((endNs - host().nowNs()) / 1e6))
 }
 
 /** What is left of a time of which nothing has passed: at least 1, so that it never reads as 0. @rule PORT-9 */

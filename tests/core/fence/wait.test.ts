@@ -248,6 +248,7 @@ test('waitAnyFence without time asks the creators, in order, and enables nothing
   )
   assert.deepEqual(await waitAnyFence(fences, 0), { index: 1, remainingMs: 1 })
   assert.deepEqual(asked, [0, 1])
+  assert.deepEqual(await waitAnyFence([signaled()], 0), { index: 0, remainingMs: 1 })
   assert.equal(await waitAnyFence([mockFence()], 0), undefined)
 })
 
