@@ -68,7 +68,7 @@ test('waitFenceTimeout answers what is left of the time, never 0 in time [FENCE-
   }
 })
 
-test('waitFenceTimeout for ever has for ever left, and sets no timer [FENCE-29, MIS-8]', async () => {
+test('waitFenceTimeout for ever has for ever left, and sets no timer [C-5, FENCE-29, MIS-8]', async () => {
   using time = useManualClock()
   const fence = mockFence()
   const waiting = waitFenceTimeout(fence, Infinity)

@@ -74,7 +74,7 @@ for (const [fourcc, expected] of Object.entries(ODD)) {
   })
 }
 
-test('layOutFormat packs planes without gap or overlap, for every size', () => {
+test('layOutFormat packs planes of one buffer without gap or overlap, for every size [XCHG-2]', () => {
   const side = fc.integer({ min: 1, max: MAX_SIDE_PIXELS })
   fc.assert(
     fc.property(fc.constantFrom(...Object.keys(ODD)), side, side, (fourcc, width, height) => {
@@ -115,7 +115,7 @@ test('layOutFormat takes an unknown fourcc with its planes, not without', () => 
   assert.equal(layOutFormat({ ...unknown, planes }).lengthBytes, 8)
 })
 
-test('layOutFormat keeps planes as given, and needs the end of the last byte of any', () => {
+test('layOutFormat keeps planes as given, and needs the end of the last byte of any [XCHG-1]', () => {
   const planes = [plane(4096, 64, 2), plane(0, 128, 3)]
   const given: FrameFormat = {
     fourcc: 'NV12',
@@ -128,6 +128,14 @@ test('layOutFormat keeps planes as given, and needs the end of the last byte of 
   const { format, lengthBytes } = layOutFormat(given)
   assert.deepEqual(format, given)
   assert.equal(lengthBytes, 4096 + 128)
+})
+
+test('layOutFormat tells linear from a layout that nobody knows, and keeps either [XCHG-3]', () => {
+  const format = { fourcc: 'XB24', width: 4, height: 4 }
+  const unknown = (1n << 56n) - 1n
+  assert.equal(layOutFormat({ ...format, modifier: 0n }).format.modifier, 0n)
+  assert.equal(layOutFormat({ ...format, modifier: unknown }).format.modifier, unknown)
+  assert.equal('modifier' in layOutFormat(format).format, false)
 })
 
 test('layOutFormat takes one to four planes', () => {
