@@ -54,6 +54,7 @@ export interface AttachableBuffer {
   readonly reservation: Reservation
   readonly ops: AttachmentOps<unknown>
   readonly state: unknown
+  /** @internal */
   readonly attachments: AttachmentList
   /** Whether the memory was given back: nothing can be mapped any more. */
   readonly released: boolean

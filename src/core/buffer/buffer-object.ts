@@ -66,6 +66,7 @@ export class BufferObject implements AttachableBuffer {
   vmapCount = 0
   /** The map that all of those share. @rule CPU-11 */
   vmapPointer: IosysMap | undefined = undefined
+  /** Its place in the list of all. @internal */
   readonly links: BufferLinks = {
     isLinked: false,
     newer: undefined,
@@ -119,12 +120,12 @@ export class BufferObject implements AttachableBuffer {
     return this.#attachments?.size ?? 0
   }
 
-  /** Made for the first who polls. @rule BUF-10 */
+  /** Made for the first who polls. @internal @rule BUF-10 */
   get poll(): BufferPoll {
     return (this.#poll ??= new BufferPoll(this))
   }
 
-  /** How it is polled, if anybody has asked. */
+  /** How it is polled, if anybody has asked. @internal */
   get knownPoll(): BufferPoll | undefined {
     return this.#poll
   }

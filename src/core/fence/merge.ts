@@ -18,7 +18,7 @@ type Input = Fence | null | undefined
  * @param fences - references stay the caller's
  * @returns with one reference, the caller's
  */
-export function mergeFences(fences: Iterable<Input>): Fence {
+export function mergeFences(fences: Iterable<Fence | null | undefined>): Fence {
   const inputs: readonly Input[] = Array.isArray(fences) ? (fences as Input[]) : [...fences]
   const merger = new Merger()
   // The kernel counts before it collects. What signals in between is left out.

@@ -32,11 +32,13 @@ export class FenceLeaves implements IterableIterator<Fence>, Disposable {
     }
   }
 
+  /** The next leaf, borrowed. */
   next(): IteratorResult<Fence, undefined> {
     const value = this.advance()
     return value === undefined ? { done: true, value } : { done: false, value }
   }
 
+  /** Ends the walk and gives back its reference. */
   return(): IteratorResult<Fence, undefined> {
     this[Symbol.dispose]()
     return { done: true, value: undefined }

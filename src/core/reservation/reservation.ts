@@ -35,6 +35,7 @@ const NO_OPTIONS: ReservationLockOptions = {}
  * @rule RESV-1, RESV-5
  */
 export class Reservation implements Disposable {
+  /** @internal */
   readonly [TABLE] = new FenceTable()
   readonly #mutex = new WwMutex(reservationWwClass)
 

@@ -142,6 +142,7 @@ export class WwMutex {
    * The part of lock() that needs no promise: what has a promise of its own begins with it. After `wait` call
    * wait(), in the same turn; the other answers are final, and lockError() makes their errors.
    *
+   * @internal
    * @rule WW-4 … WW-10, WW-12, WW-20
    */
   tryAcquire(context: AcquireContext | undefined, options: LockOptions = NO_OPTIONS): LockAttempt {
