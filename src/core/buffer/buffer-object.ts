@@ -110,7 +110,7 @@ export class BufferObject implements AttachableBuffer {
     return this.#reservation
   }
 
-  /** Who is attached, newest first. @rule ATT-10 */
+  /** Who is attached, newest first. @internal @rule ATT-10 */
   get attachments(): AttachmentList {
     return (this.#attachments ??= new AttachmentList())
   }
