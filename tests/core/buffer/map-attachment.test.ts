@@ -128,7 +128,7 @@ for (const [op, options, calls] of undone)
       await attachment.unmap(await attachment.map('to-device'), 'to-device')
     })
 
-test('A static importer waits for KERNEL fences of static exporters, too, after the op and with the lock [ATT-16, ATT-33, MIS-13]', async () => {
+test('A static importer waits for KERNEL fences of static exporters, too, after the op and with the lock [ATT-16, MIS-13]', async () => {
   const { buffer, attachment } = await attached()
   await buffer.add('kernel')
   const mapping = attachment.map('to-device')

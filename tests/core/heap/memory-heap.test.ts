@@ -103,6 +103,24 @@ test('The CPU and a device see the same memory, without a copy', async () => {
   assert.equal(copiedBytes(), before)
 })
 
+test('What a device gets is ready, and holds nothing of the buffer that was there before [ATT-33]', async () => {
+  const { heap, frames } = open()
+  const places: number[] = []
+  for (const expected of [0, 0]) {
+    const buffer = heap.allocate(64 * PAGE)
+    const attachment = await buffer.attach(npu)
+    await attachment.withMapping('bidirectional', ({ segments: [segment] }) => {
+      const bytes = frames.memory(segment!.address, segment!.lengthBytes)
+      assert.ok(bytes.every((byte) => byte === expected))
+      bytes.fill(0xaa)
+      places.push(segment!.address)
+    })
+    await attachment.detach()
+    close(buffer)
+  }
+  assert.equal(places[0], places[1])
+})
+
 test('A device does not reach the memory without a mapping', async () => {
   const { heap, frames } = open()
   using buffer = heap.allocate(PAGE)
