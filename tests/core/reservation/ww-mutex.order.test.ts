@@ -298,22 +298,28 @@ test('Wound-Wait: a wounded context that holds nothing any more goes on waiting 
   await mutex.lock(holder)
   const other = rig.mutex(1)
   await other.lock()
+  const first = track(other.lock())
   const waiting = track(other.lock(holder))
   void lock(contexts[0])
   mutex.unlock()
   await settle()
   assert.deepEqual([waiting.state, holder.acquired], ['waits', 0])
+  // Behind another it has not asked for a hand-off when it looked.
+  assert.equal(first.state, 'waits')
   other.unlock()
+  assert.equal(other.locked, false)
   await settle()
-  assert.equal(waiting.state, 'held')
+  assert.deepEqual([first.state, waiting.state], ['held', 'waits'])
 })
 
 test('Wound-Wait: who takes the lock past an older waiter that holds others is wounded [WW-11]', async () => {
-  const { rig, mutex, lock, contexts } = await openQueue('wound-wait', 1)
-  const [idle, thief] = [rig.context(), rig.context()]
+  const { rig, mutex, lock } = await openQueue('wound-wait', 0)
+  const idle = rig.context()
+  const older = await rig.busyContext()
+  const thief = rig.context()
   mutex.tryLock()
   // unlock() wakes the one without a context; the oldest holds nothing, the next does.
-  const locks = [lock(), lock(idle), lock(contexts[0])]
+  const locks = [lock(), lock(idle), lock(older)]
   mutex.unlock()
   void mutex.lock(thief)
   assert.deepEqual([mutex.context, thief.wounded], [thief, true])
@@ -361,11 +367,13 @@ for (const algorithm of ALGORITHMS) {
   }
 
   test(`${algorithm}: a lock can be taken before the woken waiter runs, but only once [WW-12]`, async () => {
-    const { mutex, first, firstLock } = await openHandOff()
+    const { mutex, lock, first, firstLock } = await openHandOff()
+    const second = lock()
     mutex.unlock()
     assert.deepEqual([mutex.context, mutex.tryLock(), mutex.locked], [first, false, true])
     await settle()
-    assert.equal(firstLock.state, 'held')
+    assert.deepEqual(statesOf(firstLock, second), ['held', 'waits'])
+    // The next one has not asked yet.
     mutex.unlock()
     assert.equal(mutex.tryLock(), true)
   })
@@ -408,11 +416,15 @@ for (const algorithm of ALGORITHMS) {
 
   test(`${algorithm}: an abort and the hand-off in one turn hold the lock [WW-12]`, async () => {
     const stop = new AbortController()
-    const { mutex, first, firstLock } = await openHandOff({ signal: stop.signal })
+    const { mutex, lock, first, firstLock } = await openHandOff({ signal: stop.signal })
+    const next = lock()
     stop.abort()
     mutex.unlock()
     await settle()
     assert.deepEqual([firstLock.state, mutex.context], ['held', first])
+    mutex.unlock()
+    await settle()
+    assert.equal(next.state, 'held')
   })
 
   test(`${algorithm}: a hand-off whose waiter gave up goes to the next one, or nowhere [WW-12]`, async () => {
@@ -428,8 +440,13 @@ for (const algorithm of ALGORITHMS) {
       await settle()
       assert.deepEqual(statesOf(...next), others > 0 ? ['held'] : [])
       if (others > 0) mutex.unlock()
+      // Who comes later has asked for nothing.
       assert.equal(mutex.tryLock(), true)
+      const later = lock()
       mutex.unlock()
+      assert.equal(mutex.locked, false)
+      await settle()
+      assert.equal(later.state, 'held')
     }
   })
 
