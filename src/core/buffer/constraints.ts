@@ -87,9 +87,10 @@ export function findContradiction(
   lengthBytes: number,
   range: AddressRange = ALL_ADDRESSES,
 ): readonly Claim[] | undefined {
-  const claims = strictestClaims(devices)
   const needed = roundUp(lengthBytes, PAGE_BYTES)
-  if (mostBytes(requirementOf(claims), range) >= needed) return undefined
+  // Who says so is asked only where it is so.
+  if (mostBytes(combineConstraints(devices), range) >= needed) return undefined
+  const claims = strictestClaims(devices)
   for (let size = 1; size < claims.length; size++)
     for (const some of subsets(claims, size))
       if (mostBytes(requirementOf(some), range) < needed) return some

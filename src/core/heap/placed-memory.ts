@@ -72,7 +72,9 @@ export class PlacedMemory {
   attach({ device, buffer }: Attachment): void {
     const { constraints } = device
     if (constraints === undefined) return
-    this.#refuseContradiction([...devicesOf(buffer), device], 'attach', 'ATT-6')
+    const devices = devicesOf(buffer)
+    devices.push(device)
+    this.#refuseContradiction(devices, 'attach', 'ATT-6')
     const problem = this.#canMove() ? undefined : this.#problemOf(device)
     if (problem !== undefined) throw outOfReach(device, problem, 'attach')
   }
@@ -194,7 +196,11 @@ export class PlacedMemory {
 /** Those attached first come first: they are named first. */
 function devicesOf(buffer: AttachableBuffer): Device[] {
   const devices: Device[] = []
-  for (const { device } of buffer.attachments) devices.push(device)
+  let attachment = buffer.attachments.first
+  while (attachment !== undefined) {
+    devices.push(attachment.device)
+    attachment = attachment.links.older
+  }
   return devices.reverse()
 }
 
