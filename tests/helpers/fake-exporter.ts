@@ -15,7 +15,7 @@ export interface FakeOptions {
   /** Called before each access; its promise is waited for. Absent: the exporter needs no begin. */
   readonly begin?: (direction: Direction) => void | Promise<void>
   /** Called when an access ends. */
-  readonly end?: (direction: Direction) => void
+  readonly end?: (direction: Direction) => unknown
   /** Called when a view is asked for, before it is made. */
   readonly open?: () => void
   /** Called when a program maps the buffer. Absent: it cannot. */
@@ -32,7 +32,7 @@ export class FakeExporter implements ExporterOps<FakeExporter> {
   readonly beginCpuAccess?: (direction: Direction) => void | Promise<void>
   readonly #release: (() => unknown) | undefined
   readonly #open: (() => void) | undefined
-  readonly #end: ((direction: Direction) => void) | undefined
+  readonly #end: ((direction: Direction) => unknown) | undefined
   #released = false
 
   constructor(lengthBytes: number, options: FakeOptions = {}) {
@@ -82,9 +82,9 @@ export class FakeExporter implements ExporterOps<FakeExporter> {
     return { bytes, zeroCopy: false, end }
   }
 
-  endCpuAccess(direction: Direction): void {
+  endCpuAccess(direction: Direction): unknown {
     this.calls.push(`end ${direction}`)
-    this.#end?.(direction)
+    return this.#end?.(direction)
   }
 
   release(): unknown {

@@ -105,5 +105,11 @@ export function openView(
   const { ops, state } = object
   if (ops.openView === undefined)
     throw new DmaBufError('EINVAL', 'bytes', `${object.exporterName} has no view for the CPU`)
-  return ops.openView(access, lifetime, lengthBytes, state)
+  const view = ops.openView(access, lifetime, lengthBytes, state)
+  // A promise, from an op that waits and must not.
+  if (view?.bytes === undefined) {
+    reportRejection('openView', view)
+    throw new TypeError(`openView of ${object.exporterName} must return a view`)
+  }
+  return view
 }

@@ -7,7 +7,7 @@ import { directionOf, type Access, type Bytes } from './access.js'
 import type { BufferObject } from './buffer-object.js'
 import { openView } from './cpu-access.js'
 import type { Direction } from './device.js'
-import { reportThrown } from './exporter-calls.js'
+import { reportRejection, reportThrown } from './exporter-calls.js'
 
 /**
  * Lets the exporter prepare, then waits for pending work: for readers and writers before a write, for
@@ -50,7 +50,8 @@ export async function beginSync(
  */
 export function endSync(object: BufferObject | null | undefined, direction: Direction): void {
   if (object === undefined || object === null) refuse('endCpuAccess', 'CPU-6')
-  object.ops.endCpuAccess?.(direction, object.state)
+  const result: unknown = object.ops.endCpuAccess?.(direction, object.state)
+  if (result !== undefined) reportRejection('endCpuAccess', result)
 }
 
 /** Begins an access of that kind. @internal */

@@ -4,10 +4,19 @@ import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Access } from '#src/core/buffer/access.js'
-import { bufferObject, type DmaBuf } from '#src/core/buffer/buffer.js'
+import { bufferCount } from '#src/core/buffer/buffer-list.js'
+import { bufferObject, DmaBuf } from '#src/core/buffer/buffer.js'
+import { MapArea } from '#src/core/buffer/map-area.js'
+import { mmapBuffer } from '#src/core/buffer/mmap.js'
+import { PAGE_BYTES } from '#src/core/buffer/page.js'
+import { POLL_IN } from '#src/core/buffer/poll-events.js'
+import { setDebug } from '#src/core/debug.js'
+import { signalFence } from '#src/core/fence/fence.js'
 import { onWarning, type Warning } from '#src/core/warn.js'
+import { BufferRig } from '../../helpers/buffer-rig.js'
 import { deferred } from '../../helpers/deferred.js'
 import { exportFake, fakeBuffer, FakeExporter } from '../../helpers/fake-exporter.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'readwrite']
 const closed = { name: 'DmaBufError', code: 'EBADF', errno: -9, rule: 'BUF-17' }
@@ -27,6 +36,121 @@ test('exportBuffer makes one open handle with what the exporter said [BUF-1]', (
 test('exportBuffer leaves the name undefined where none is given [BUF-10]', () => {
   using buffer = exportOf(16)
   assert.equal(buffer.name, undefined)
+})
+
+test('exportBuffer gives one handle, which has the only reference [BUF-10]', () => {
+  using buffer = exportOf(16)
+  assert.equal(bufferObject(buffer, 'test').references, 1)
+})
+
+test('exportBuffer takes a reference on the owner, once all else is checked, and the release gives it back [BUF-5, BUF-21]', () => {
+  const steps: string[] = []
+  const owner = { tryGet: () => steps.push('get') > 0, put: () => steps.push('put') }
+  const exporter = new FakeExporter(16, { release: () => steps.push('release') })
+  const buffer = exportFake(exporter, { owner })
+  assert.deepEqual(steps, ['get'])
+  buffer.close()
+  assert.deepEqual(steps, ['get', 'release', 'put'])
+})
+
+test('exportBuffer fails with ENOENT where the owner is going away: the memory stays the exporter’s [BUF-5, BUF-6]', () => {
+  const before = bufferCount()
+  const exporter = new FakeExporter(16)
+  const owner = { tryGet: () => false, put: () => assert.fail('Nothing was taken') }
+  assert.throws(() => exportFake(exporter, { owner }), { code: 'ENOENT', rule: 'BUF-5' })
+  const failure = new Error('broken')
+  const broken = {
+    tryGet: () => {
+      throw failure
+    },
+    put: () => assert.fail('Nothing was taken'),
+  }
+  assert.throws(() => exportFake(exporter, { owner: broken }), failure)
+  assert.deepEqual(exporter.calls, [])
+  assert.equal(bufferCount(), before)
+})
+
+test('exportBuffer gives the owner back where a later step fails, and does not release [BUF-5, BUF-6]', () => {
+  using warnings = collectWarnings()
+  const before = bufferCount()
+  const exporter = new FakeExporter(16)
+  let owners = 0
+  const owner = { tryGet: () => ++owners > 0, put: () => owners-- }
+  const broken = {
+    tryGet: () => true,
+    put: () => {
+      throw new Error('broken')
+    },
+  }
+  {
+    using _debug = setDebug({ failAllocations: true })
+    assert.throws(() => exportFake(exporter, { owner }), { code: 'ENOMEM', rule: 'BUF-6' })
+    assert.throws(() => exportFake(exporter, { owner: broken }), { code: 'ENOMEM' })
+  }
+  assert.equal(owners, 0)
+  assert.deepEqual(warnings.rules, ['PORT-4'])
+  assert.deepEqual(exporter.calls, [])
+  assert.equal(bufferCount(), before)
+})
+
+test('bufferObject knows no buffer but handles: EINVAL for anything else [BUF-17]', () => {
+  for (const wrong of [undefined, null, {}, 5, Object.create(DmaBuf.prototype) as DmaBuf])
+    assert.throws(() => bufferObject(wrong as DmaBuf, 'share'), {
+      code: 'EINVAL',
+      operation: 'share',
+      rule: 'BUF-17',
+    })
+})
+
+test('A buffer is kept by handles, accesses, loans and areas; not by attachments, mappings and fences [BUF-18, BUF-20, ATT-11]', async () => {
+  using rig = new BufferRig({ lengthBytes: PAGE_BYTES, mmap: () => {} })
+  const counts: number[] = []
+  const count = (): number => counts.push(rig.extra)
+  const second = rig.buffer.dup()
+  count()
+  const access = rig.buffer.tryBeginCpuAccess('read')
+  count()
+  const work = deferred()
+  const loan = rig.buffer.lend('read', () => work.promise)
+  await turn()
+  count()
+  const area = new MapArea(1)
+  await mmapBuffer(rig.buffer, area, 0)
+  count()
+  const attachment = await rig.buffer.attach({ name: 'gpu' })
+  const table = await attachment.map('bidirectional')
+  const fence = rig.add('write')
+  count()
+  rig.poll(POLL_IN)
+  count()
+  assert.deepEqual(counts, [1, 2, 3, 4, 4, 5])
+  await attachment.unmap(table, 'bidirectional')
+  await attachment.detach()
+  signalFence(fence)
+  area.close()
+  work.resolve()
+  await loan
+  access!.end()
+  second.close()
+  assert.equal(rig.extra, 0)
+})
+
+test('DmaBuf.reservation is the buffer’s, the same for all handles [BUF-8]', () => {
+  using first = exportOf(16)
+  using second = first.dup()
+  assert.equal(first.reservation, second.reservation)
+  second.close()
+  assert.throws(() => second.reservation, { ...closed, operation: 'reservation' })
+})
+
+test('DmaBuf.attach ties a device to the buffer behind the handle', async () => {
+  using rig = new BufferRig()
+  const attachment = await rig.buffer.attach({ name: 'gpu' })
+  assert.equal(attachment.buffer, rig.object)
+  assert.equal(rig.object.attachmentCount, 1)
+  await attachment.detach()
+  rig.buffer.close()
+  await assert.rejects(rig.buffer.attach({ name: 'gpu' }), { ...closed, operation: 'attach' })
 })
 
 test('DmaBuf.inode rises from buffer to buffer and is never used again [BUF-12]', () => {

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CpuAccess, openView } from '#src/core/buffer/cpu-access.js'
 import { BufferObject } from '#src/core/buffer/buffer-object.js'
+import { setDebug } from '#src/core/debug.js'
 import { FakeExporter, type FakeOptions } from '../../helpers/fake-exporter.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 
 function accessOf(lengthBytes = 16, options: FakeOptions = {}) {
   const exporter = new FakeExporter(16, options)
@@ -72,4 +74,49 @@ test('openView of no bytes needs no exporter', () => {
   assert.deepEqual(exporter.calls, [])
   assert.equal(openView(object, 'read', 'loan', 1).bytes.length, 1)
   access.end()
+})
+
+test('CpuAccess.end reports what the exporter says, now or later, and what its view says [CPU-6, PORT-4]', async () => {
+  using warnings = collectWarnings()
+  const broken = (): never => {
+    throw new Error('broken')
+  }
+  const later = (): unknown => Promise.reject(new Error('later'))
+  for (const end of [broken, later]) {
+    const { access, exporter } = accessOf(16, { end })
+    access.end()
+    assert.equal(exporter.released, true)
+    await Promise.resolve()
+  }
+  assert.deepEqual(warnings.rules, ['PORT-4', 'PORT-4'])
+  const { access, exporter } = accessOf()
+  exporter.openView = () => ({ bytes: new Uint8Array(16), zeroCopy: true, end: broken })
+  assert.equal(access.bytes.length, 16)
+  access.end()
+  assert.deepEqual(exporter.calls, ['end to-device', 'release'])
+  assert.equal(warnings.rules.length, 3)
+})
+
+test('CpuAccess of an exporter without views fails with EINVAL when it is looked at, and ends well', () => {
+  const exporter = new FakeExporter(16)
+  const ops = { map: () => assert.fail(), unmap() {}, release: () => void exporter.release() }
+  const info = { exporterName: 'opaque', lengthBytes: 16, ops, state: exporter }
+  const access = new CpuAccess(new BufferObject(info), 'read')
+  assert.throws(() => access.bytes, { code: 'EINVAL', message: /opaque has no view for the CPU/ })
+  access.end()
+  assert.deepEqual(exporter.calls, ['release'])
+})
+
+test('CpuAccess with debug.staleAccess names the buffer whose bytes were used after the end [PROP-8]', () => {
+  using warnings = collectWarnings()
+  using _debug = setDebug({ staleAccess: 'report' })
+  const { access, exporter } = accessOf()
+  const { bytes } = access
+  bytes[0] = 5
+  access.end()
+  assert.equal(exporter.memory[0], 5)
+  assert.deepEqual(warnings.rules, [])
+  assert.equal(typeof bytes.length, 'number')
+  assert.deepEqual(warnings.rules, ['PROP-8'])
+  assert.match(warnings.list[0]!.message, /Bytes of buffer \d+ were used/)
 })
