@@ -1,3 +1,4 @@
+import { debug } from './debug.js'
 import { DmaBufError } from './errors.js'
 import { allocateContext } from './fence/context.js'
 import { Fence, setFenceError, signalFence, tryGetFence, type FenceOps } from './fence/fence.js'
@@ -72,11 +73,13 @@ export class SwSyncTimeline implements Disposable {
    * @rule SW-2, SW-3, SW-4
    * @param seqno - unsigned 32-bit
    * @returns with a reference of yours
-   * @throws {DmaBufError} EBADF after close(); RangeError for another number
+   * @throws {DmaBufError} EBADF after close(), ENOMEM; RangeError for another number
    */
   createFence(seqno: number): Fence {
     this.#open('createFence')
     checkUnsigned(seqno)
+    if (debug.failAllocations)
+      throw new DmaBufError('ENOMEM', 'createFence', 'No memory for a fence', { rule: 'SW-2' })
     const index = this.#placeOf(seqno)
     const same = this.#pending[index]
     if (same?.seqno === seqno) {

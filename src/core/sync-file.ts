@@ -1,3 +1,4 @@
+import { debug } from './debug.js'
 import { DmaBufError } from './errors.js'
 import { getFence, putFence, type Fence } from './fence/fence.js'
 import { mergeFences } from './fence/merge.js'
@@ -113,10 +114,11 @@ export class SyncFile implements Disposable {
    * @param other - may be this one
    * @param name - absent or empty: made of the fence
    * @returns a new handle, yours to close
-   * @throws {DmaBufError} EBADF after close() of either
+   * @throws {DmaBufError} EBADF after close() of either; ENOMEM
    */
   merge(other: SyncFile, name = ''): SyncFile {
     const { fence } = this.#open('merge')
+    checkMemory('merge')
     return new SyncFile(new SyncFileObject(mergeFences([fence, other.fence]), name))
   }
 
@@ -217,9 +219,17 @@ export class SyncFile implements Disposable {
  * @param fence - borrowed: the file takes a reference of its own
  * @param name - absent or empty: made of the fence when asked for. @rule SF-7
  * @returns the first handle, yours to close
+ * @throws {DmaBufError} ENOMEM
  */
 export function createSyncFile(fence: Fence, name = ''): SyncFile {
+  checkMemory('createSyncFile')
   return new SyncFile(new SyncFileObject(getFence(fence), name))
+}
+
+// Before any reference is taken.
+function checkMemory(operation: string): void {
+  if (debug.failAllocations)
+    throw new DmaBufError('ENOMEM', operation, 'No memory for a sync file', { rule: 'SF-1' })
 }
 
 function stateOf(fence: Fence): FenceState {

@@ -6,9 +6,10 @@ import type { Direction } from '../core/buffer/device.js'
 import { MapArea } from '../core/buffer/map-area.js'
 import { mapFile } from '../core/buffer/mmap.js'
 import { pollBuffer, stopPolling } from '../core/buffer/poll.js'
+import { debug } from '../core/debug.js'
 import { DmaBufError } from '../core/errors.js'
 import { putFence } from '../core/fence/fence.js'
-import { createSyncFile } from '../core/sync-file.js'
+import { createSyncFile, type SyncFile } from '../core/sync-file.js'
 import {
   decodeSync,
   decodeSyncFileArgument,
@@ -209,7 +210,10 @@ export class OpenBuffer extends OpenFile {
   }
 
   #setName(argument: bigint, { memory }: Caller): number {
-    this.#object.name = decodeText(readString(memory, argument, DMA_BUF_NAME_LEN))
+    const name = readString(memory, argument, DMA_BUF_NAME_LEN)
+    if (debug.failAllocations)
+      throw new DmaBufError('ENOMEM', 'set name', 'No memory for a name', { rule: 'BUF-52' })
+    this.#object.name = decodeText(name)
     return 0
   }
 
@@ -219,9 +223,7 @@ export class OpenBuffer extends OpenFile {
     const write = isWrite(flags, 'export sync file')
     const fd = table.reserve({ closeOnExec: true })
     try {
-      const fence = fenceOf(this.#object, write)
-      using syncFile = createSyncFile(fence)
-      putFence(fence)
+      using syncFile = snapshot(this.#object, write)
       memory.write(argument, encodeSyncFileArgument({ flags, fd }))
       table.install(fd, new OpenSyncFile(syncFile.dup()))
       return 0
@@ -240,6 +242,15 @@ export class OpenBuffer extends OpenFile {
       throw invalid('import sync file', `Descriptor must be a sync file: ${fd}`, 'BUF-57')
     await addFenceTo(this.#object, syncFile.fence, write)
     return 0
+  }
+}
+
+function snapshot(object: BufferObject, write: boolean): SyncFile {
+  const fence = fenceOf(object, write)
+  try {
+    return createSyncFile(fence)
+  } finally {
+    putFence(fence)
   }
 }
 

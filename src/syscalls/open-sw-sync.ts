@@ -71,9 +71,11 @@ export class OpenSwSync extends OpenFile {
 
   #syncFileOf(seqno: number): SyncFile {
     const fence = this.timeline.createFence(seqno)
-    const syncFile = createSyncFile(fence)
-    putFence(fence)
-    return syncFile
+    try {
+      return createSyncFile(fence)
+    } finally {
+      putFence(fence)
+    }
   }
 }
 
@@ -83,7 +85,7 @@ function getDeadline(argument: bigint, { memory, table }: Caller): number {
   if (asked.deadlineNs !== 0n || asked.pad !== 0) throw invalid('Deadline and padding must be 0')
   const syncFile = syncFileAt(table, asked.fenceFd)
   if (syncFile === undefined) throw invalid(`Descriptor must be a sync file: ${asked.fenceFd}`)
-  const deadlineNs = BigInt.asUintN(64, BigInt(Math.trunc(swSyncDeadlineNs(syncFile.fence))))
+  const deadlineNs = BigInt(Math.trunc(swSyncDeadlineNs(syncFile.fence)))
   memory.write(argument, encodeGetDeadline({ ...asked, deadlineNs }))
   return 0
 }

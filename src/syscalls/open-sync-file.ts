@@ -1,3 +1,4 @@
+import { debug } from '../core/debug.js'
 import { DmaBufError, errnoNumber } from '../core/errors.js'
 import type { Fence } from '../core/fence/fence.js'
 import type { FenceState, SyncFile } from '../core/sync-file.js'
@@ -100,6 +101,8 @@ export class OpenSyncFile extends OpenFile {
         throw new DmaBufError('EINVAL', 'file info', `Array must hold ${fenceCount} fences`, {
           rule: 'SF-14',
         })
+      if (debug.failAllocations)
+        throw new DmaBufError('ENOMEM', 'file info', 'No memory for the array', { rule: 'SF-14' })
       memory.write(asked.fencesAddress, encodeFences(info.fences))
     }
     const status = isCounting ? own : statusNumber(info)

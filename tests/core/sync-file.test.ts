@@ -2,6 +2,7 @@
 // Method: fences of timelines for tests; the callbacks of a fence are counted through its ops.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { createFenceArray, FenceArray } from '#src/core/fence/fence-array.js'
 import { createFenceChain } from '#src/core/fence/fence-chain.js'
@@ -29,6 +30,26 @@ test('createSyncFile holds its own reference on the fence until close [SF-1]', (
   assert.equal(releases, 1)
   file.close()
   assert.deepEqual([releases, warnings.rules], [1, []])
+})
+
+test('createSyncFile and merge without memory are ENOMEM and take no reference [SF-1]', () => {
+  let releases = 0
+  const fence = fenceWith({ release: () => releases++ })
+  using file = createSyncFile(fence)
+  {
+    using _debug = setDebug({ failAllocations: true })
+    assert.equal(
+      thrownCode(() => createSyncFile(fence)),
+      'ENOMEM',
+    )
+    assert.equal(
+      thrownCode(() => file.merge(file)),
+      'ENOMEM',
+    )
+  }
+  putFence(fence)
+  file.close()
+  assert.equal(releases, 1)
 })
 
 test('SyncFile.dup shares the file: the fence is let go with the last handle [SF-1]', () => {

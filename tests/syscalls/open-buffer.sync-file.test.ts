@@ -119,14 +119,18 @@ for (const { cause, code, flags, limit = 9, address } of exportOrder)
     assert.deepEqual([exporter.released, releases], [true, 1], 'a reference leaked')
   })
 
-test('EXPORT_SYNC_FILE without memory is ENOMEM and takes no number [BUF-55]', async () => {
+test('EXPORT_SYNC_FILE without memory is ENOMEM and takes no number and no reference [BUF-55]', async () => {
   using program = new Program()
+  let releases = 0
   const { fd } = openBuffer(program)
-  await addFence(program, fd, gpuFence(), 'write')
-  await addFence(program, fd, gpuFence(), 'write')
+  const fence = gpuFence({ release: () => releases++ })
+  await addFence(program, fd, fence, 'write')
+  putFence(fence)
   const argument = program.memory.map(uapi.encodeSyncFileArgument({ flags: READ, fd: 0 }))
   using _debug = setDebug({ failAllocations: true })
   assert.equal(await program.refused(fd, EXPORT, argument), 'ENOMEM')
+  program.table.close(fd)
+  assert.equal(releases, 1)
 })
 
 const imports = [

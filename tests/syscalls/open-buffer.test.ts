@@ -2,6 +2,7 @@
 // Method: fake exporters that note their calls; each row of an order breaks its own check and all later ones.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { signalFence } from '#src/core/fence/fence.js'
 import { DescriptorTable } from '#src/syscalls/descriptor-table.js'
@@ -296,6 +297,17 @@ test('SET_NAME fails with EFAULT, then EINVAL for 32 bytes, and keeps the old na
     'EINVAL',
   )
   assert.equal(file.path, '/dmabuf:old')
+})
+
+test('SET_NAME without memory is ENOMEM, after EFAULT and EINVAL, and keeps the old name [BUF-52]', async () => {
+  using program = new Program()
+  const { fd, file } = openBuffer(program)
+  const command = uapi.DMA_BUF_SET_NAME_B
+  using _debug = setDebug({ failAllocations: true })
+  assert.equal(await program.refused(fd, command, BAD_ADDRESS), 'EFAULT')
+  assert.equal(await program.refused(fd, command, stringAt(program, 'x'.repeat(32))), 'EINVAL')
+  assert.equal(await program.refused(fd, command, stringAt(program, 'new\0')), 'ENOMEM')
+  assert.equal(file.path, '/dmabuf:')
 })
 
 const unknown = [

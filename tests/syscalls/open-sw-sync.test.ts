@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { setDebug } from '#src/core/debug.js'
 import { putFence } from '#src/core/fence/fence.js'
 import { stubFence } from '#src/core/fence/stub.js'
 import { createSyncFile } from '#src/core/sync-file.js'
@@ -86,6 +87,20 @@ for (const { cause, code, limit, address } of createOrder)
     assert(file instanceof OpenSwSync)
     assert.deepEqual(file.timeline.pending, [])
   })
+
+test('CREATE_FENCE without memory is ENOMEM, after EFAULT, and leaves no fence [SW-2]', async () => {
+  using program = new Program()
+  const timeline = program.openTimeline()
+  const command = sw.SW_SYNC_IOC_CREATE_FENCE
+  using _debug = setDebug({ failAllocations: true })
+  assert.equal(await program.refused(timeline, command, BAD_ADDRESS), 'EFAULT')
+  const bytes = sw.encodeCreateFenceData({ value: 3, name: '', fence: 0 })
+  const argument = program.memory.map(bytes, { isWritable: false })
+  assert.equal(await program.refused(timeline, command, argument), 'ENOMEM')
+  const file = program.table.file(timeline)
+  assert(file instanceof OpenSwSync)
+  assert.deepEqual(file.timeline.pending, [])
+})
 
 test('INC takes unsigned amounts, in steps that overtake nobody [SW-6]', async () => {
   using program = new Program()

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { createFenceArray } from '#src/core/fence/fence-array.js'
 import { Fence, putFence, signalFence, type FenceOps } from '#src/core/fence/fence.js'
@@ -207,6 +208,36 @@ for (const { cause, code, limit, address, data } of mergeOrder)
     program.table.close(fd)
     assert.equal(releases, 1, 'a reference leaked')
   })
+
+test('MERGE without memory is ENOMEM, after ENOENT, and leaves nothing behind [SF-10]', async () => {
+  using program = new Program()
+  const fd = openFence(program)
+  using _debug = setDebug({ failAllocations: true })
+  for (const [fd2, code] of [
+    [77, 'ENOENT'],
+    [fd, 'ENOMEM'],
+  ] as const) {
+    const bytes = sync.encodeMergeData({ ...MERGE, fd2 })
+    const argument = program.memory.map(bytes, { isWritable: false })
+    assert.equal(await program.refused(fd, sync.SYNC_IOC_MERGE, argument), code)
+  }
+})
+
+test('FILE_INFO without memory for the array is ENOMEM, after EINVAL, before EFAULT [SF-14, SF-19]', async () => {
+  using program = new Program()
+  const fences = [1, 2].map((context) => fenceWith({}, context))
+  const fd = openFence(program, createFenceArray(fences, { context: 5, seqno: 1 }))
+  using _debug = setDebug({ failAllocations: true })
+  for (const [fenceCount, code] of [
+    [1, 'EINVAL'],
+    [2, 'ENOMEM'],
+    [0, 'none'],
+  ] as const) {
+    const bytes = sync.encodeFileInfo({ ...INFO, fenceCount, fencesAddress: BAD_ADDRESS })
+    const argument = program.memory.map(bytes)
+    assert.equal(await program.refused(fd, sync.SYNC_IOC_FILE_INFO, argument), code)
+  }
+})
 
 test('MERGE with a descriptor that is no sync file is ENOENT [SF-10, MIS-14]', async () => {
   using program = new Program()

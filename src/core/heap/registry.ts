@@ -1,4 +1,5 @@
 import type { DmaBuf } from '../buffer/buffer.js'
+import { debug } from '../debug.js'
 import { DmaBufError } from '../errors.js'
 import type { AbortSignalLike } from '../host.js'
 
@@ -83,13 +84,15 @@ export class HeapRegistry {
    *
    * @kernel dma_heap_add
    * @rule HEAP-1, HEAP-2
-   * @throws {DmaBufError} EINVAL without a name or an allocate op; EBUSY where no number is free; EINVAL
-   *   for a name that is taken, in this order
+   * @throws {DmaBufError} EINVAL without a name or an allocate op; ENOMEM; EBUSY where no number is free;
+   *   EINVAL for a name that is taken, in this order
    */
   add<D>(info: HeapInfo<D>): RegisteredHeap<D> {
     const { name, ops } = info
     if (typeof name !== 'string' || name === '') throw invalid('Heap needs a name', 'HEAP-1')
     if (typeof ops?.allocate !== 'function') throw invalid('Heap needs an allocate op', 'HEAP-1')
+    if (debug.failAllocations)
+      throw new DmaBufError('ENOMEM', 'add heap', 'No memory for a heap', { rule: 'HEAP-1' })
     const minor = this.#heaps.length
     if (minor >= MAX_HEAPS)
       throw new DmaBufError('EBUSY', 'add heap', `All ${MAX_HEAPS} numbers are taken`, {

@@ -2,6 +2,7 @@
 // Method: a registry per test, fakes for the heaps; both sides of the 128 numbers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setDebug } from '#src/core/debug.js'
 import type { DmaBuf } from '#src/core/buffer/buffer.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { HeapRegistry, type HeapInfo } from '#src/core/heap/registry.js'
@@ -46,6 +47,20 @@ test('HeapRegistry.add gives the numbers 0 to 127 and then EBUSY [HEAP-1]', () =
     thrownCode(() => registry.add(info(''))),
     'EINVAL',
     'the name itself before numbers',
+  )
+})
+
+test('HeapRegistry.add without memory is ENOMEM, between EINVAL and EBUSY [HEAP-1]', () => {
+  const registry = new HeapRegistry()
+  for (let i = 0; i < 128; i++) registry.add(info(`heap${i}`))
+  using _debug = setDebug({ failAllocations: true })
+  assert.equal(
+    thrownCode(() => registry.add(info(''))),
+    'EINVAL',
+  )
+  assert.equal(
+    thrownCode(() => registry.add(info('one more'))),
+    'ENOMEM',
   )
 })
 
