@@ -125,8 +125,8 @@ test('Every source that does something has a test of the same path', () => {
 test('A test of the mirrored tree has its source', () => {
   const orphans = filesUnder('tests', '.test.ts')
     .filter((path) => (path.split('/')[1] ?? '') in rules.zones)
-    // The kernel's own suites, st-dma-resv and the like, are about a whole folder.
-    .filter((path) => !basename(path).startsWith('st-'))
+    // The kernel's own suites, st-dma-resv, sync-kselftest and the like, are about a whole folder.
+    .filter((path) => !/^st-|-kselftest\.test\.ts$/.test(basename(path)))
     .map((path) => path.replace(/^tests/, 'src').replace(/\.test\.ts$/, ''))
     // fence.race.test.ts may stand beside fence.test.ts, and fence/race.test.ts below it.
     .map((path) => path.replace(/\.[^/]*$/, ''))
