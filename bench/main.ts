@@ -10,6 +10,7 @@ import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/f
 import { lockCosts } from './rows/locks.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
 import { attachmentCosts } from './rows/attachments.js'
+import { bufferCosts } from './rows/buffers.js'
 import { reservationCosts } from './rows/reservations.js'
 import { blockingRoundTrips, frameRoundTrips } from './rows/round-trips.js'
 import { stopAllSides, type Effort } from './side.js'
@@ -37,6 +38,7 @@ const GROUPS: readonly Group[] = [
   { name: 'operations', run: operationCosts, stretch: 0.25 },
   { name: 'locks', run: lockCosts, stretch: 0.25 },
   { name: 'reservations', run: reservationCosts, stretch: 0.25 },
+  { name: 'buffers', run: bufferCosts, stretch: 0.25 },
   { name: 'attachments', run: attachmentCosts, stretch: 0.25 },
   { name: 'fences', run: fenceCosts },
   { name: 'million-fences', run: manyFences },

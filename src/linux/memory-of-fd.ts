@@ -1,6 +1,8 @@
 import type { Access, CpuView, ViewLifetime } from '../core/buffer/access.js'
 import { bufferObject, type DmaBuf } from '../core/buffer/buffer.js'
 import type { ExporterOps } from '../core/buffer/exporter.js'
+import { IosysMap } from '../core/buffer/iosys-map.js'
+import { PAGE_BYTES } from '../core/buffer/page.js'
 import { DmaBufError } from '../core/errors.js'
 import { systemFrames } from '../core/heap/page-frames.js'
 import { PlacedMemory } from '../core/heap/placed-memory.js'
@@ -22,6 +24,10 @@ export class MemoryOfFd implements Backing {
 
   openView(access: Access, lifetime: ViewLifetime, lengthBytes: number): CpuView {
     return this.#mapping.openView(access, lifetime, lengthBytes)
+  }
+
+  get lengthBytes(): number {
+    return this.#mapping.lengthBytes
   }
 
   /** Where devices of this process see it; found when the first of them asks. @throws {DmaBufError} ENOMEM */
@@ -52,6 +58,10 @@ export const MEMORY_OF_FD: ExporterOps<MemoryOfFd> = {
   openView(access, lifetime, lengthBytes, memory) {
     return memory.openView(access, lifetime, lengthBytes)
   },
+  mmap(area, memory) {
+    area.bytes = memory.deviceBytes(area.pageOffset * PAGE_BYTES, area.pageCount * PAGE_BYTES)
+  },
+  vmap: (memory) => IosysMap.ofMemory(memory.deviceBytes(0, memory.lengthBytes)),
   release(memory) {
     memory.release()
   },

@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict'
 import { fstatSync } from 'node:fs'
 import { test } from 'node:test'
-import { exportBuffer } from '#src/core/buffer/buffer.js'
+import { bufferObject, exportBuffer } from '#src/core/buffer/buffer.js'
+import { IosysMap } from '#src/core/buffer/iosys-map.js'
+import { MapArea } from '#src/core/buffer/map-area.js'
+import { mmapBuffer } from '#src/core/buffer/mmap.js'
+import { vmapUnlocked, vunmapUnlocked } from '#src/core/buffer/vmap.js'
 import { drainDeferred } from '#src/core/deferred.js'
 import { dmaMemory, systemFrames } from '#src/core/heap/page-frames.js'
 import { createMemfd, PAGE_BYTES } from '#src/linux/memfd.js'
@@ -72,4 +76,21 @@ test('MemoryOfFd.release gives its page frames back', async () => {
   await Promise.resolve()
   drainDeferred()
   assert.equal(systemFrames.promisedBytes, before)
+})
+
+test('A buffer of a memfd is mapped for kernel code and for programs: its own bytes', async () => {
+  const before = countResources()
+  {
+    using buffer = openMemfdHeap().allocate(2 * PAGE_BYTES)
+    const object = bufferObject(buffer, 'test')
+    const map = new IosysMap()
+    await vmapUnlocked(object, map)
+    map.write('u32', PAGE_BYTES, 0x1234)
+    using area = new MapArea(1)
+    await mmapBuffer(buffer, area, 1)
+    assert.equal(area.bytes?.length, PAGE_BYTES)
+    assert.deepEqual([...area.bytes.subarray(0, 4)], [0x34, 0x12, 0, 0])
+    await vunmapUnlocked(object, map)
+  }
+  assert.equal(countResources().fds, before.fds)
 })
