@@ -95,14 +95,21 @@ export async function inParallel(jobs, runners, run) {
 export async function baseline(folders) {
   const tests = []
   await inParallel(testFiles(), folders.length, async (test, number) => {
-    const folder = folders[number]
-    const directory = mkdtempSync(join(folder, 'coverage-'))
-    const env = { NODE_V8_COVERAGE: directory }
-    const { result, ms } = await runTest({ folder, test, limitMs: 120_000, env })
-    tests.push({ test, ms, result, ranges: rangesIn(directory, folder) })
-    rmSync(directory, { recursive: true })
+    let ran = await measure(test, folders[number])
+    // Once more, for a test that a busy machine has disturbed.
+    if (ran.result !== 'passed') ran = await measure(test, folders[number])
+    tests.push(ran)
   })
   return tests
+}
+
+async function measure(test, folder) {
+  const directory = mkdtempSync(join(folder, 'coverage-'))
+  const env = { NODE_V8_COVERAGE: directory }
+  const { result, ms } = await runTest({ folder, test, limitMs: 120_000, env })
+  const ranges = rangesIn(directory, folder)
+  rmSync(directory, { recursive: true })
+  return { test, ms, result, ranges }
 }
 
 /** By path below dist: the executed and unexecuted ranges, as V8 tells them. */
