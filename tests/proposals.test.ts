@@ -12,6 +12,7 @@ import { vmapUnlocked, vunmapUnlocked } from '#src/core/buffer/vmap.js'
 import { drainDeferred } from '#src/core/deferred.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { createTimeline } from '#src/core/fence/timeline.js'
+import { openMemoryHeap } from '#src/core/heap/memory-heap.js'
 import { fakeBuffer, FakeExporter } from './helpers/fake-exporter.js'
 import { collectWarnings } from './helpers/warnings.js'
 
@@ -95,6 +96,24 @@ test('An access is a bracket that the exporter sees both ends of [PROP-10]', asy
     assert.deepEqual(calls, ['begin 2 to-device'])
   }
   assert.deepEqual(calls, ['begin 2 to-device', 'end to-device'])
+})
+
+test('Heaps export buffers under their own name, as any exporter does [PROP-11]', async () => {
+  const heap = openMemoryHeap({ name: 'carveout' })
+  using buffer = heap.allocate(PAGE)
+  assert.equal(buffer.exporterName, 'carveout')
+  await using attachment = await buffer.attach(npu)
+  const table = await attachment.map('to-device')
+  assert.ok(table instanceof SgTable)
+  await attachment.unmap(table, 'to-device')
+})
+
+test('A dynamic importer of a static buffer is mapped at attach, as up to 6.12, and served from there [ATT-36]', async () => {
+  const { buffer, calls } = fullBuffer()
+  await using attachment = await buffer.attach(npu, { moveNotify: () => undefined })
+  assert.deepEqual(calls, ['map bidirectional'])
+  await attachment.map('to-device')
+  assert.deepEqual(calls, ['map bidirectional'])
 })
 
 test('Beginning an access neither pins nor maps [PROP-12]', async () => {

@@ -209,7 +209,7 @@ for (const [kind, make] of [
   })
 }
 
-test('UnlockedCursor begins anew where the list was replaced [RESV-19, MIS-11]', () => {
+test('UnlockedCursor begins anew where the list was replaced [RESV-19, MIS-11, PORT-7]', () => {
   using it = open(READ, WRITE, READ)
   const cursor = unlocked(it.table)
   cursor.step()
