@@ -16,7 +16,7 @@ export interface DebugOptions {
   readonly moveNotify: boolean
   /** Forget reserved fence slots at unlock. @kernel DEBUG_MUTEXES @rule RESV-9 */
   readonly resetSlots: boolean
-  /** Pretend that no memory is left, for lists of fences, buffers, sync files, heaps: ENOMEM. @kernel failslab @rule RESV-6 */
+  /** Pretend that no memory is left, for lists of fences, buffers, attachments, sync files, heaps: ENOMEM. @kernel failslab @rule RESV-6 */
   readonly failAllocations: boolean
   /** Pretend a deadlock now and then, to try the back-off. @kernel DEBUG_WW_MUTEX_SLOWPATH @rule WW-20 */
   readonly injectBackoff: boolean

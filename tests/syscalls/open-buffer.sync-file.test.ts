@@ -133,6 +133,21 @@ test('EXPORT_SYNC_FILE without memory is ENOMEM and takes no number and no refer
   assert.equal(releases, 1)
 })
 
+test('EXPORT_SYNC_FILE is EMFILE before ENOMEM, and that before EFAULT for the way out [BUF-55]', async () => {
+  for (const [limit, code] of [
+    [1, 'EMFILE'],
+    [9, 'ENOMEM'],
+  ] as const) {
+    using program = new Program({ limit })
+    const { fd } = openBuffer(program)
+    await addFence(program, fd, gpuFence(), 'write')
+    const bytes = uapi.encodeSyncFileArgument({ flags: READ, fd: 0 })
+    const argument = program.memory.map(bytes, { isWritable: false })
+    using _debug = setDebug({ failAllocations: true })
+    assert.equal(await program.refused(fd, EXPORT, argument), code)
+  }
+})
+
 const imports = [
   { flags: READ, usage: 'read', before: 'write' },
   { flags: WRITE, usage: 'write', before: 'kernel' },
@@ -218,6 +233,17 @@ test('IMPORT_SYNC_FILE needs only to read its argument [BUF-57]', async () => {
   const bytes = uapi.encodeSyncFileArgument({ flags: READ, fd: file })
   const argument = program.memory.map(bytes, { isWritable: false })
   assert.equal(await program.ioctlAt(fd, IMPORT, argument), 0)
+})
+
+test('IMPORT_SYNC_FILE without memory looks at the pointer, the flags and the descriptor first [BUF-57]', async () => {
+  using program = new Program()
+  const { fd } = openBuffer(program)
+  using _debug = setDebug({ failAllocations: true })
+  assert.equal(await program.refused(fd, IMPORT, BAD_ADDRESS), 'EFAULT')
+  for (const flags of [0, READ]) {
+    const argument = program.memory.map(uapi.encodeSyncFileArgument({ flags, fd: -1 }))
+    assert.equal(await program.refused(fd, IMPORT, argument), 'EINVAL')
+  }
 })
 
 test('IMPORT_SYNC_FILE without memory is ENOMEM [BUF-57]', async () => {

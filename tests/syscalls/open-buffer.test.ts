@@ -52,7 +52,12 @@ test('descriptorForBuffer takes nothing of its flags but O_CLOEXEC [BUF-15]', ()
   assert.equal(table.file(plain).flags, O_RDWR)
 })
 
-test('descriptorForBuffer is EINVAL without a buffer [BUF-15]', () => {
+test('descriptorForBuffer is EINVAL without a buffer, also into a full table [BUF-15]', () => {
+  using full = new DescriptorTable({ limit: 0 })
+  assert.equal(
+    thrownCode(() => descriptorForBuffer(full, null)),
+    'EINVAL',
+  )
   using table = new DescriptorTable()
   for (const nothing of [null, undefined])
     assert.equal(
@@ -237,6 +242,25 @@ test('SYNC passes what the exporter says on, at both ends [BUF-50]', async () =>
   assert.equal(countOf(file), 1)
 })
 
+test('SYNC START tells what the exporter says before it tells of a signal, and bad flags before both [BUF-49, BUF-50, BUF-51]', async () => {
+  using program = new Program({ signal: AbortSignal.abort('enough') })
+  let isBroken = true
+  const { fd } = openBuffer(program, {
+    begin: () => {
+      if (isBroken) throw new DmaBufError('EIO', 'exporter', 'Gone')
+    },
+  })
+  const fence = gpuFence()
+  await addFence(program, fd, fence, 'write')
+  assert.equal(await program.refused(fd, uapi.DMA_BUF_IOCTL_SYNC, BAD_ADDRESS), 'EFAULT')
+  assert.equal(await errorCode(() => sync(program, fd, 8n)), 'EINVAL')
+  assert.equal(await errorCode(() => sync(program, fd, 1n)), 'EIO')
+  isBroken = false
+  assert.equal(await errorCode(() => sync(program, fd, 1n)), 'EINTR')
+  assert.equal(await errorCode(() => sync(program, fd, 5n)), 'none', 'an end never waits')
+  signalFence(fence)
+})
+
 test('SYNC START waits for what is pending, and a signal ends the wait with EINTR [BUF-51, CPU-3, C-1]', async () => {
   const controller = new AbortController()
   using program = new Program({ signal: controller.signal })
@@ -331,7 +355,8 @@ for (const { name, command } of unknown)
   test(`ioctl ${name} on a buffer is ENOTTY [PROP-1, PROP-2, MIS-14]`, async () => {
     using program = new Program()
     const { fd } = openBuffer(program)
-    assert.equal(await program.refused(fd, command, stringAt(program, '\0'.repeat(32))), 'ENOTTY')
+    for (const argument of [stringAt(program, '\0'.repeat(32)), BAD_ADDRESS])
+      assert.equal(await program.refused(fd, command, argument), 'ENOTTY')
   })
 
 test('fdinfo has its lines in order, the name last and only where there is one [BUF-61]', async () => {

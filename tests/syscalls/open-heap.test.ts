@@ -124,6 +124,17 @@ test('ALLOC passes the heap’s own failure on [HEAP-9]', async () => {
   assert.equal(program.table.takenCount, 1)
 })
 
+test('ALLOC tells of the heap’s failure before the full table, and of wrong flags before both [HEAP-9]', async () => {
+  const { program, heap, fd } = heapProgram({ limit: 1 })
+  for (const code of ['EINTR', 'ENOMEM']) {
+    heap.fail = () => {
+      throw new DmaBufError(code, 'allocate', 'Not now')
+    }
+    assert.equal(await errorCode(() => allocate(program, fd, { heapFlags: 1n })), 'EINVAL')
+    assert.equal(await errorCode(() => allocate(program, fd, {})), code)
+  }
+})
+
 test('ALLOC into a full table is EMFILE, after the heap was asked, and gives the buffer back [HEAP-9]', async () => {
   const { program, heap, fd } = heapProgram({ limit: 1 })
   assert.equal(await errorCode(() => allocate(program, fd, {})), 'EMFILE')
@@ -239,8 +250,8 @@ for (const number of [1, 2, 255])
       number,
       sizeBytes: 24,
     })
-    const argument = program.memory.map(uapi.encodeAllocationData(ASKED))
-    assert.equal(await program.refused(fd, command, argument), 'EINVAL')
+    for (const argument of [program.memory.map(uapi.encodeAllocationData(ASKED)), BAD_ADDRESS])
+      assert.equal(await program.refused(fd, command, argument), 'EINVAL')
   })
 
 test('ioctl number 0 on a heap is ALLOC, whatever the letter [HEAP-5]', async () => {

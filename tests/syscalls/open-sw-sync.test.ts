@@ -209,8 +209,8 @@ for (const { name, command } of unknown)
   test(`ioctl ${name} on sw_sync is ENOTTY [SW-10]`, async () => {
     using program = new Program()
     const timeline = program.openTimeline()
-    const argument = program.memory.map(new Uint8Array(64))
-    assert.equal(await program.refused(timeline, command, argument), 'ENOTTY')
+    for (const argument of [program.memory.map(new Uint8Array(64)), BAD_ADDRESS])
+      assert.equal(await program.refused(timeline, command, argument), 'ENOTTY')
   })
 
 test('Any command on any bytes is an errno or a success, and descriptors add up [SW-10]', async () => {

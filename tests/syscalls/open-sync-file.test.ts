@@ -123,8 +123,8 @@ for (const { name, command } of unknown)
   test(`ioctl ${name} is ENOTTY [SF-8, SF-9]`, async () => {
     using program = new Program()
     const fd = openFence(program)
-    const argument = program.memory.map(new Uint8Array(256))
-    assert.equal(await program.refused(fd, command, argument), 'ENOTTY')
+    for (const argument of [program.memory.map(new Uint8Array(256)), BAD_ADDRESS])
+      assert.equal(await program.refused(fd, command, argument), 'ENOTTY')
   })
 
 test('ioctl of the proposed PREPARE and FINISH numbers is ENOTTY [PROP-1, PROP-2]', async () => {

@@ -1,3 +1,4 @@
+import { debug } from '../debug.js'
 import { DmaBufError } from '../errors.js'
 import type { AbortSignalLike } from '../host.js'
 import type { Held } from '../reservation/held.js'
@@ -41,6 +42,8 @@ export function attachDevice(
     if (importer !== undefined && typeof importer.moveNotify !== 'function')
       throw refuse('An importer of its own kind needs moveNotify')
     checkConstraints(device)
+    if (debug.failAllocations)
+      throw new DmaBufError('ENOMEM', 'attach', 'No memory for an attachment', { rule: 'ATT-2' })
     const attachment = new Attachment(buffer, device, importer, options?.private)
     const asking = buffer.ops.attach?.(attachment, buffer.state)
     if (isPromise(asking))

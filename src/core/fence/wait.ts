@@ -1,3 +1,4 @@
+import { debug } from '../debug.js'
 import { DmaBufError } from '../errors.js'
 import { host, type AbortSignalLike, type WaitOptions } from '../host.js'
 import { warn } from '../warn.js'
@@ -71,7 +72,7 @@ export async function defaultWait(
  * @rule FENCE-30
  * @param timeoutMs - 0 looks once, asking the fences' creators; `Infinity` is for ever
  * @returns the first in order that is signalled, and what is left of the time; undefined where it is over
- * @throws {DmaBufError} EINVAL without fences or for a negative timeout; the reason of an aborted signal
+ * @throws {DmaBufError} EINVAL without fences or for a negative timeout; ENOMEM; the reason of an aborted signal
  */
 export async function waitAnyFence(
   fences: readonly Fence[],
@@ -85,6 +86,8 @@ export async function waitAnyFence(
     const index = fences.findIndex((fence) => fence.isSignaled())
     return index < 0 ? undefined : { index, remainingMs: 1 }
   }
+  if (debug.failAllocations)
+    throw new DmaBufError('ENOMEM', 'waitAnyFence', 'No memory for callbacks', { rule: 'FENCE-30' })
   const nap = new Nap(timeoutMs, signal)
   const wake = (): void => nap.wake()
   let added = 0

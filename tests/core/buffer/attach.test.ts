@@ -69,6 +69,16 @@ test('attachDevice checks its arguments before it asks the exporter [ATT-2]', as
   assert.deepEqual(buffer.take(), [])
 })
 
+test('attachDevice without memory is ENOMEM, after EINVAL and before it asks the exporter [ATT-2]', async () => {
+  using _warnings = collectWarnings()
+  const buffer = new RecordingBuffer()
+  using _debug = setDebug({ failAllocations: true })
+  await assert.rejects(attachDevice(null, npu), isCode('EINVAL', 'ATT-2'))
+  await assert.rejects(attachDevice(buffer, npu), isCode('ENOMEM', 'ATT-2'))
+  assert.deepEqual(buffer.take(), [])
+  assert.equal(buffer.attachments.size, 0)
+})
+
 test('peerToPeer is what the importer allows, and never for a static one [ATT-3]', async () => {
   const buffer = new RecordingBuffer({ dynamic: true })
   const allowing = await attachDevice(buffer, npu, recordingImporter([], true))

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { Access } from '#src/core/buffer/access.js'
 import { bufferCount } from '#src/core/buffer/buffer-list.js'
-import { bufferObject, DmaBuf } from '#src/core/buffer/buffer.js'
+import { bufferObject, DmaBuf, exportBuffer } from '#src/core/buffer/buffer.js'
 import { MapArea } from '#src/core/buffer/map-area.js'
 import { mmapBuffer } from '#src/core/buffer/mmap.js'
 import { PAGE_BYTES } from '#src/core/buffer/page.js'
@@ -16,6 +16,7 @@ import { onWarning, type Warning } from '#src/core/warn.js'
 import { BufferRig } from '../../helpers/buffer-rig.js'
 import { deferred } from '../../helpers/deferred.js'
 import { exportFake, fakeBuffer, FakeExporter } from '../../helpers/fake-exporter.js'
+import { thrownCode } from '../../helpers/error-code.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'readwrite']
@@ -68,6 +69,27 @@ test('exportBuffer fails with ENOENT where the owner is going away: the memory s
   assert.throws(() => exportFake(exporter, { owner: broken }), failure)
   assert.deepEqual(exporter.calls, [])
   assert.equal(bufferCount(), before)
+})
+
+test('exportBuffer asks the owner before it asks for memory, and after it looked at the ops [BUF-5, BUF-6]', () => {
+  using _warnings = collectWarnings()
+  using _debug = setDebug({ failAllocations: true })
+  const owner = { tryGet: () => false, put: () => assert.fail('Nothing was taken') }
+  const ops = new FakeExporter(16)
+  const info = { exporterName: 'fake', lengthBytes: 16, ops, owner }
+  assert.equal(
+    thrownCode(() => exportBuffer({ ...info, state: null as unknown as FakeExporter })),
+    'EINVAL',
+  )
+  assert.equal(
+    thrownCode(() => exportBuffer({ ...info, state: ops })),
+    'ENOENT',
+  )
+  const there = { tryGet: () => true, put: () => {} }
+  assert.equal(
+    thrownCode(() => exportBuffer({ ...info, state: ops, owner: there })),
+    'ENOMEM',
+  )
 })
 
 test('exportBuffer gives the owner back where a later step fails, and does not release [BUF-5, BUF-6]', () => {

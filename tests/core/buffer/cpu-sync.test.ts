@@ -94,6 +94,26 @@ test('An exporter that fails ends it: nothing is waited for [CPU-1]', async () =
   }
 })
 
+test('What the exporter says comes before an interruption, and no buffer before both [CPU-1, CPU-3]', async () => {
+  using _warnings = collectWarnings()
+  const failure = new DmaBufError('EIO', 'test', 'device is gone')
+  let isBroken = true
+  using rig = new BufferRig({
+    begin: () => {
+      if (isBroken) throw failure
+    },
+  })
+  rig.add('write')
+  const options = { signal: AbortSignal.abort('enough') }
+  await assert.rejects(beginSync(null, 'from-device', options), { code: 'EINVAL' })
+  await assert.rejects(beginSync(rig.object, 'from-device', options), failure)
+  isBroken = false
+  await assert.rejects(
+    beginSync(rig.object, 'from-device', options),
+    (reason) => reason === 'enough',
+  )
+})
+
 test('A wait that is interrupted leaves the begin without an end: the caller begins again [CPU-3, BUF-51]', async () => {
   using rig = new BufferRig({ begin: () => {} })
   const fence = rig.add('write')

@@ -194,6 +194,17 @@ test('Fence.addCallback without a callback warns and throws EINVAL, with a wrong
   signalFence(fence)
 })
 
+test('Fence.addCallback looks at the callback before it looks at the fence [FENCE-18]', () => {
+  using _warnings = collectWarnings()
+  const fence = fenceWith()
+  signalFence(fence)
+  assert.throws(() => fence.addCallback(null as unknown as () => void), { code: 'EINVAL' })
+  assert.equal(
+    fence.addCallback(() => assert.fail('Called')),
+    false,
+  )
+})
+
 test('Fence.removeCallback takes back what has not run, nothing else [FENCE-20]', () => {
   const fence = fenceWith()
   const callback = (): void => assert.fail('Called')

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
+import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { putFence, signalFence, type Fence } from '#src/core/fence/fence.js'
 import { defaultWait, waitAnyFence, waitFenceTimeout } from '#src/core/fence/wait.js'
@@ -229,6 +230,16 @@ for (const { name, wait, code } of [
     assert.equal(warnings.list.length, 1)
   })
 }
+
+test('waitAnyFence without memory is ENOMEM: after EINVAL, before interrupted, and not for a poll [FENCE-30]', async () => {
+  using _warnings = collectWarnings()
+  using _debug = setDebug({ failAllocations: true })
+  const options = { signal: AbortSignal.abort(reason) }
+  await assert.rejects(waitAnyFence([], 10), { code: 'EINVAL' })
+  await assert.rejects(waitAnyFence([mockFence()], -1), { code: 'EINVAL' })
+  await assert.rejects(waitAnyFence([mockFence()], 10, options), { code: 'ENOMEM' })
+  assert.deepEqual(await waitAnyFence([signaled()], 0), { index: 0, remainingMs: 1 })
+})
 
 test('A wait for NaN is a RangeError', async () => {
   await assert.rejects(waitFenceTimeout(mockFence(), NaN), RangeError)

@@ -53,6 +53,13 @@ for (const slots of [-1, 1.5, Number.NaN, '1', undefined]) {
   })
 }
 
+test('FenceTable.reserve looks at the count before it asks for memory [RESV-6]', () => {
+  using _seen = collectWarnings()
+  using _debug = setDebug({ failAllocations: true })
+  assert.throws(() => new FenceTable().reserve(0), { code: 'EINVAL' })
+  assert.throws(() => new FenceTable().reserve(1), { code: 'ENOMEM' })
+})
+
 test('FenceTable.reserve fails with ENOMEM and changes nothing [RESV-6]', () => {
   using it = open()
   const fence = it.rig.fence()
