@@ -1,16 +1,32 @@
+import { debug } from '../debug.js'
 import { DmaBufError, errnoName } from '../errors.js'
 import type { WaitOptions } from '../host.js'
+import type { Task } from '../wait-graph.js'
 import { waitFor } from '../wait.js'
 import { Sleeper } from './callback-queue.js'
 import type { Fence } from './fence.js'
 import { access, nameOf } from './fence-access.js'
 import { fenceWatch } from './fence-watch.js'
+import { noteFenceWait } from './signalling.js'
+
+/** How a fence is to be waited for. */
+export interface FenceWaitOptions extends WaitOptions {
+  /** Who waits: for reports of waits in a circle, with `setDebug({ signalling: true })`. @rule FENCE-37, PORT-6 */
+  readonly task?: Task | undefined
+}
 
 /** Fence.wait() of a pending fence, where there is more to it than one promise. */
-export function waitWith(fence: Fence, options: WaitOptions): Promise<void> {
+export function waitWith(fence: Fence, options: FenceWaitOptions): Promise<void> {
   const isOwn = access.ops(fence).wait !== undefined
   const waiting = isOwn ? waitItsWay(fence, options) : sleepWith(fence, options)
-  return fenceWatch.tell === undefined ? waiting : watchWait(fence, waiting)
+  const { task } = options
+  const noted = debug.signalling && task !== undefined ? noteWhile(fence, task, waiting) : waiting
+  return fenceWatch.tell === undefined ? noted : watchWait(fence, noted)
+}
+
+async function noteWhile(fence: Fence, task: Task, waiting: Promise<void>): Promise<void> {
+  using _note = noteFenceWait(task, fence)
+  return await waiting
 }
 
 function sleepWith(fence: Fence, { signal, timeoutMs }: WaitOptions): Promise<void> {

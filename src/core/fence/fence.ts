@@ -1,5 +1,5 @@
 import { bug, DmaBufError } from '../errors.js'
-import { host, type WaitOptions } from '../host.js'
+import { host } from '../host.js'
 import { checkWait } from '../wait.js'
 import { warn } from '../warn.js'
 import { CallbackQueue, reportThrown, runCallback, Sleeper, wakeSleeper } from './callback-queue.js'
@@ -7,7 +7,7 @@ import { explain } from './explain.js'
 import { grantAccess, nameOf } from './fence-access.js'
 import { ENABLED, SIGNALED, TIMESTAMP } from './fence-flags.js'
 import type { FenceCallback, FenceOps } from './fence-ops.js'
-import { waitWith } from './fence-wait.js'
+import { waitWith, type FenceWaitOptions } from './fence-wait.js'
 import { fenceWatch } from './fence-watch.js'
 
 export { isFlaggedSignaled } from './fence-flags.js'
@@ -191,7 +191,7 @@ export class Fence {
    * @rule FENCE-25, FENCE-26, FENCE-29
    * @throws {DmaBufError} ETIMEDOUT; the fence's own error; the reason of an aborted signal
    */
-  wait(options?: WaitOptions): Promise<void> {
+  wait(options?: FenceWaitOptions): Promise<void> {
     try {
       if (options?.timeoutMs !== undefined) checkWait({ timeoutMs: options.timeoutMs })
       if (this.isSignaled() || !Fence.#enable(this)) return Fence.#outcome(this)

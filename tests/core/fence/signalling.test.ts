@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
-import { Fence } from '#src/core/fence/fence.js'
+import { Fence, signalFence } from '#src/core/fence/fence.js'
 import {
   beginSignalling,
   checkLockInSection,
   endSignalling,
   noteFenceWait,
 } from '#src/core/fence/signalling.js'
+import { Reservation } from '#src/core/reservation/reservation.js'
 import { nameTask, noteHold, noteWait } from '#src/core/wait-graph.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
@@ -87,4 +88,25 @@ test('A wait inside a section for something else is no mistake by itself [FENCE-
   noteFenceWait(task, fence(2))[Symbol.dispose]()
   endSignalling(task, cookie)
   assert.deepEqual(warnings.list, [])
+})
+
+test('Tasks that wait for a lock and a fence of each other are told by the lock and the wait themselves [FENCE-37, FENCE-39]', async () => {
+  using _debug = setDebug({ signalling: true })
+  using warnings = collectWarnings()
+  const [viewer, gpu] = [named('viewer'), named('gpu')]
+  const work = fence(9)
+  const reservation = new Reservation()
+  const held = await reservation.lock({ task: viewer })
+  const cookie = beginSignalling(gpu, work)
+  const waiting = work.wait({ task: viewer })
+  const locking = reservation.lock({ task: gpu })
+  const messages = warnings.list.map(({ message }) => message)
+  assert.equal(messages.length, 2)
+  assert.match(messages[0] ?? '', /gpu takes .* inside a signalling section/)
+  assert.match(messages[1] ?? '', /gpu waits for .*which viewer holds .*viewer waits for fence/s)
+  signalFence(work)
+  await waiting
+  held.release()
+  ;(await locking).release()
+  endSignalling(gpu, cookie)
 })
