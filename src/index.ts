@@ -30,6 +30,7 @@ export {
   type Plane,
 } from './core/frame/format.js'
 export type { Heap, HeapKind } from './core/heap/heap.js'
+export { openMemoryHeap, type MemoryHeapOptions } from './core/heap/memory-heap.js'
 export type { AbortSignalLike, WaitOptions } from './core/host.js'
 export { Held } from './core/reservation/held.js'
 export { lockAll, type HeldAll, type LockAllOptions } from './core/reservation/lock-all.js'
