@@ -8,15 +8,22 @@
 
 // Exporting
 export { directionOf } from './core/buffer/access.js'
+export { mmapBuffer } from './core/buffer/mmap.js'
 export { bufferObject } from './core/buffer/buffer.js'
 export { BufferObject } from './core/buffer/buffer-object.js'
-export { beginSync, endSync } from './core/buffer/cpu-sync.js'
+export { beginCpuAccess, endCpuAccess } from './core/buffer/driver-access.js'
 export { MapArea, type MappedFile } from './core/buffer/map-area.js'
 export { PAGE_BYTES } from './core/buffer/page.js'
 export { isEscaped, RevocableBytes } from './core/buffer/revocable-bytes.js'
 export { SgEntry, SgTable, type PagesOptions } from './core/buffer/sg-table.js'
 export { IosysMap, type WordType } from './core/buffer/iosys-map.js'
-export { vmapBuffer, vmapUnlocked, vunmapBuffer, vunmapUnlocked } from './core/buffer/vmap.js'
+export {
+  vmapBuffer,
+  vmapUnlocked,
+  vunmapBuffer,
+  vunmapUnlocked,
+  type Vmap,
+} from './core/buffer/vmap.js'
 export { mapForDma, unmapForDma } from './core/buffer/dma-mapping.js'
 export {
   combineConstraints,
@@ -26,13 +33,16 @@ export {
   type PlacementConstraint,
   type Requirement,
 } from './core/buffer/constraints.js'
+export { moveMemory, sharedMemoryOf } from './core/heap/memory-heap.js'
 export {
   dmaMemory,
   PageFrames,
   type Backing,
   type PageFramesOptions,
+  systemFrames,
   type Placement,
 } from './core/heap/page-frames.js'
+export { PlacedMemory } from './core/heap/placed-memory.js'
 export {
   HeapRegistry,
   type HeapInfo,
@@ -115,7 +125,10 @@ export { nameTask, type Task } from './core/wait-graph.js'
 export { describeSwSync, SwSyncTimeline, swSyncDeadlineNs } from './core/sw-sync.js'
 export type { Caller } from './syscalls/caller.js'
 export { DescriptorTable, type DescriptorOptions } from './syscalls/descriptor-table.js'
+export { mapDescriptor } from './syscalls/mmap.js'
+export { bufferOfDescriptor, descriptorForBuffer, OpenBuffer } from './syscalls/open-buffer.js'
 export { OpenFile } from './syscalls/open-file.js'
+export { OpenHeap } from './syscalls/open-heap.js'
 export { OpenSwSync } from './syscalls/open-sw-sync.js'
 export {
   descriptorForSyncFile,

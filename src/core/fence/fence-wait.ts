@@ -26,7 +26,7 @@ export function waitWith(fence: Fence, options: FenceWaitOptions): Promise<void>
 
 async function noteWhile(fence: Fence, task: Task, waiting: Promise<void>): Promise<void> {
   using _note = noteFenceWait(task, fence)
-  return await waiting
+  await waiting
 }
 
 function sleepWith(fence: Fence, { signal, timeoutMs }: WaitOptions): Promise<void> {
