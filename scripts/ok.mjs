@@ -16,6 +16,7 @@ const STEPS = [
   'format:check',
   'lint',
   'test',
+  'rules',
   'api',
   'docs',
   'examples',
