@@ -41,8 +41,7 @@ export async function waitUntilReady(
 
 async function look(object: BufferObject, event: number, sleeper: PollSleeper): Promise<boolean> {
   sleeper.reset()
-  const looked = object.poll.look(event, sleeper.limits)
-  const events = typeof looked === 'number' ? looked : await looked
+  const events = await object.poll.look(event, sleeper.limits)
   if ((events & POLL_ERR) !== 0)
     throw new DmaBufError('EIO', 'ready', 'The reservation was destroyed', { rule: 'BUF-37' })
   return events !== 0
@@ -73,7 +72,7 @@ class PollSleeper {
   constructor(options: WaitOptions) {
     const { timeoutMs = Infinity } = options
     this.#options = options
-    this.#endNs = timeoutMs === Infinity ? Infinity : host().nowNs() + timeoutMs * 1e6
+    this.#endNs = host().nowNs() + timeoutMs * 1e6
   }
 
   /** What is left of the time. */

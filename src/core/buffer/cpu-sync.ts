@@ -37,7 +37,7 @@ export async function beginSync(
   const usage = usageToWaitFor(direction !== 'from-device')
   const leftMs = Math.max(0, (endNs - host().nowNs()) / 1e6)
   if ((await reservation.waitTimeout(usage, leftMs, options)) > 0) return
-  const message = `Still in use by devices after ${timeoutMs ?? 0} ms: ${direction}`
+  const message = `Still in use by devices after ${String(timeoutMs)} ms: ${direction}`
   throw new DmaBufError('ETIMEDOUT', 'beginCpuAccess', message)
 }
 

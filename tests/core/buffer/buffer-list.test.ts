@@ -34,6 +34,7 @@ test('exportBuffer puts the buffer at the head of the list [BUF-13]', () => {
 
 test('close() of the last handle takes the buffer out of the list, of others not [BUF-13, BUF-22]', () => {
   const before = bufferCount()
+  assert.equal([...bufferObjects()].length, before)
   const { buffer } = fakeBuffer()
   const object = bufferObject(buffer, 'test')
   const second = buffer.dup()

@@ -120,3 +120,18 @@ test('CpuAccess with debug.staleAccess names the buffer whose bytes were used af
   assert.deepEqual(warnings.rules, ['PROP-8'])
   assert.match(warnings.list[0]!.message, /Bytes of buffer \d+ were used/)
 })
+
+test('CpuAccess of an exporter whose view is a promise fails with TypeError, and the rejection is reported [PORT-4]', async () => {
+  using warnings = collectWarnings()
+  const { access, exporter } = accessOf()
+  const later = (): unknown => Promise.reject(new Error('later'))
+  Object.assign(exporter, { openView: later })
+  assert.throws(() => access.bytes, {
+    name: 'TypeError',
+    message: 'openView of fake must return a view',
+  })
+  access.end()
+  await Promise.resolve()
+  assert.deepEqual(exporter.calls, ['end to-device', 'release'])
+  assert.deepEqual(warnings.rules, ['PORT-4'])
+})

@@ -298,6 +298,9 @@ test('A creator that closes the handle while tryBeginCpuAccess asks leaves EBADF
       return true
     },
   })
-  assert.throws(() => rig.buffer.tryBeginCpuAccess('read'), { code: 'EBADF' })
+  assert.throws(() => rig.buffer.tryBeginCpuAccess('read'), {
+    code: 'EBADF',
+    operation: 'tryBeginCpuAccess',
+  })
   assert.equal(rig.released, true)
 })
