@@ -128,7 +128,13 @@ export { describeSwSync, SwSyncTimeline, swSyncDeadlineNs } from './core/sw-sync
 export type { Caller } from './syscalls/caller.js'
 export { DescriptorTable, type DescriptorOptions } from './syscalls/descriptor-table.js'
 export { mapDescriptor, type MapRequest, type MmapArguments } from './syscalls/mmap.js'
-export { bufferOfDescriptor, descriptorForBuffer, OpenBuffer } from './syscalls/open-buffer.js'
+export {
+  bufferOfDescriptor,
+  descriptorForBuffer,
+  OpenBuffer,
+  type BufferStat,
+  type BufferStatfs,
+} from './syscalls/open-buffer.js'
 export { OpenFile } from './syscalls/open-file.js'
 export { OpenHeap } from './syscalls/open-heap.js'
 export { OpenSwSync } from './syscalls/open-sw-sync.js'
