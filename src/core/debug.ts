@@ -2,8 +2,6 @@
 export interface DebugOptions {
   /** Remember where fences and attachments were made and accesses ended. */
   readonly stacks: boolean
-  /** Throw where a call needs a lock that its caller does not hold. @kernel LOCKDEP @rule C-2 */
-  readonly lockAsserts: boolean
   /** Check how acquire contexts are used. @kernel DEBUG_WW_MUTEXES @rule WW-19 */
   readonly lockChecks: boolean
   /** Scramble the CPU side of mapped tables: importers must not look at it. @kernel DMABUF_DEBUG @rule ATT-19 */
@@ -30,7 +28,6 @@ export interface DebugOptions {
 
 const OFF: DebugOptions = {
   stacks: false,
-  lockAsserts: false,
   lockChecks: false,
   mangleLinks: false,
   mangleDynamicLinks: false,
