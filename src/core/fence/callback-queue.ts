@@ -1,6 +1,6 @@
 import { warn } from '../warn.js'
 import type { Fence } from './fence.js'
-import type { FenceCallback } from './fence-ops.js'
+import type { FenceCallback, FenceOps } from './fence-ops.js'
 
 /** Up to here a callback is looked for one by one: quicker than any index. */
 const MAX_UNINDEXED = 32
@@ -125,9 +125,19 @@ export class CallbackQueue {
 
 let depth = 0
 
-/** Whether a callback of a fence runs now: no place to give memory back. @rule BUF-27 */
+/** Whether code runs now that a fence called, under its lock: no place to give memory back. @rule BUF-27 */
 export function isInFenceCallback(): boolean {
   return depth > 0
+}
+
+/** Asks a creator to report signalling: its code runs as under the lock of the fence. @rule FENCE-22, BUF-27 */
+export function callEnable(ops: FenceOps, fence: Fence): boolean {
+  depth++
+  try {
+    return (ops.enableSignaling?.(fence) as unknown) !== false
+  } finally {
+    depth--
+  }
 }
 
 /** Calls one callback; what it throws is reported. @rule PORT-4 */

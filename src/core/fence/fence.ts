@@ -2,7 +2,14 @@ import { bug, DmaBufError } from '../errors.js'
 import { host } from '../host.js'
 import { checkWait } from '../wait.js'
 import { warn } from '../warn.js'
-import { CallbackQueue, reportThrown, runCallback, Sleeper, wakeSleeper } from './callback-queue.js'
+import {
+  callEnable,
+  CallbackQueue,
+  reportThrown,
+  runCallback,
+  Sleeper,
+  wakeSleeper,
+} from './callback-queue.js'
 import { explain } from './explain.js'
 import { grantAccess, nameOf } from './fence-access.js'
 import { ENABLED, SIGNALED, TIMESTAMP } from './fence-flags.js'
@@ -225,7 +232,7 @@ export class Fence {
     let isReported = false
     try {
       // The creator may itself signal here, with an error; then only false is left to say.
-      isReported = (fence.#ops.enableSignaling!(fence) as unknown) !== false
+      isReported = callEnable(fence.#ops, fence)
     } catch (error) {
       reportThrown('creator', fence, error)
       if ((fence.#flags & SIGNALED) === 0) fence.#error ??= errorOf(error)

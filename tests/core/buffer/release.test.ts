@@ -126,6 +126,21 @@ test('A handle closed in a callback of a callback is released after both [BUF-27
   assert.equal(exporter.released, true)
 })
 
+test('A handle closed by a creator that is told to report signalling is released afterwards [BUF-27]', () => {
+  using fences = new FenceRig()
+  const { buffer, exporter } = fakeBuffer()
+  const fence = fences.fence({
+    enableSignaling: () => {
+      buffer.close()
+      return true
+    },
+  })
+  fence.addCallback(() => {})
+  assert.equal(exporter.released, false)
+  drainDeferred()
+  assert.equal(exporter.released, true)
+})
+
 test('After a callback that threw, a handle closed in plain code releases at once again [BUF-27]', () => {
   using warnings = collectWarnings()
   using fences = new FenceRig()
