@@ -1,3 +1,4 @@
+import { thrownStack, thrownText } from './thrown.js'
 import { warn } from './warn.js'
 
 let queue: (() => void)[] = []
@@ -37,7 +38,7 @@ function runOne(work: () => void): void {
   try {
     work()
   } catch (error) {
-    const stack = error instanceof Error ? error.stack : undefined
-    warn({ rule: 'PORT-4', message: `Deferred work threw: ${String(error)}`, stack })
+    const stack = thrownStack(error)
+    warn({ rule: 'PORT-4', message: `Deferred work threw: ${thrownText(error)}`, stack })
   }
 }

@@ -4,6 +4,7 @@ import { getFence, putFence, type Fence } from './fence/fence.js'
 import { mergeFences } from './fence/merge.js'
 import { unwrapFences } from './fence/unwrap.js'
 import type { WaitOptions } from './host.js'
+import { thrownText } from './thrown.js'
 import { waitFor } from './wait.js'
 import { warn } from './warn.js'
 
@@ -243,6 +244,6 @@ function callWaker(wake: () => void): void {
   try {
     wake()
   } catch (error) {
-    warn({ rule: 'PORT-4', message: `Somebody woken by a sync file threw: ${String(error)}` })
+    warn({ rule: 'PORT-4', message: `Somebody woken by a sync file threw: ${thrownText(error)}` })
   }
 }

@@ -1,3 +1,4 @@
+import { thrownText } from './thrown.js'
 /** Something that is not an error of this call but a mistake somewhere: a leak, a stale view, a stuck peer. */
 export interface Warning {
   /** Id of the rule it touches, or a short code of this package. */
@@ -49,6 +50,6 @@ function callHook(hook: Hook, warning: Warning): void {
   try {
     hook(warning)
   } catch (error) {
-    ;(globalThis as Runtime).console?.warn(`A dmabuf warning hook threw: ${String(error)}`)
+    ;(globalThis as Runtime).console?.warn(`A dmabuf warning hook threw: ${thrownText(error)}`)
   }
 }

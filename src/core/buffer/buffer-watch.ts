@@ -1,3 +1,4 @@
+import { thrownStack, thrownText } from '../thrown.js'
 import { warn } from '../warn.js'
 import type { BufferObject } from './buffer-object.js'
 
@@ -42,7 +43,7 @@ function callReleased(watch: BufferWatch, object: BufferObject): void {
   try {
     watch.released?.(object)
   } catch (error) {
-    const stack = error instanceof Error ? error.stack : undefined
-    warn({ rule: 'PORT-4', message: `A watch of buffers threw: ${String(error)}`, stack })
+    const stack = thrownStack(error)
+    warn({ rule: 'PORT-4', message: `A watch of buffers threw: ${thrownText(error)}`, stack })
   }
 }

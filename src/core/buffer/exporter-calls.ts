@@ -1,4 +1,5 @@
 import type { Held } from '../reservation/held.js'
+import { thrownStack, thrownText } from '../thrown.js'
 import { warn } from '../warn.js'
 import type { Attachment } from './attachment.js'
 import type { Direction } from './device.js'
@@ -81,8 +82,8 @@ export function callDetach(attachment: Attachment): void {
 
 /** Reports what a callback threw that has no way to fail. @internal @rule PORT-4 */
 export function reportThrown(name: string, error: unknown): void {
-  const stack = error instanceof Error ? error.stack : undefined
-  const message = `${name} must not throw: ${String(error)}`
+  const stack = thrownStack(error)
+  const message = `${name} must not throw: ${thrownText(error)}`
   warn({ rule: 'PORT-4', message, stack })
 }
 

@@ -1,5 +1,6 @@
 import { bug, DmaBufError } from '../errors.js'
 import { checkHeld, type Held } from '../reservation/held.js'
+import { thrownText } from '../thrown.js'
 import { warn } from '../warn.js'
 import type { AttachableBuffer } from './attachment-ops.js'
 import { reportRejection, reportThrown } from './exporter-calls.js'
@@ -184,7 +185,7 @@ async function mapFirst(buffer: AttachableBuffer, held: Held): Promise<void> {
 function warnOnce({ exporterName }: AttachableBuffer, error: unknown): void {
   if (warned) return
   warned = true
-  warn({ rule: 'CPU-10', message: `vmap of ${exporterName} failed: ${String(error)}` })
+  warn({ rule: 'CPU-10', message: `vmap of ${exporterName} failed: ${thrownText(error)}` })
 }
 
 function checkBuffer(

@@ -1,3 +1,4 @@
+import { isElementSignaled } from './element.js'
 import type { Fence } from './fence.js'
 
 /**
@@ -7,6 +8,6 @@ import type { Fence } from './fence.js'
  * @rule FENCE-34, PORT-12
  */
 export function describeFence(fence: Fence): string {
-  const state = fence.isSignaled() ? 'signalled' : 'unsignalled'
+  const state = isElementSignaled(fence) ? 'signalled' : 'unsignalled'
   return `${fence.driverName} ${fence.timelineName} seq ${fence.seqno} ${state}`
 }

@@ -1,10 +1,14 @@
 import { host } from '../host.js'
+import { reportThrown } from './callback-queue.js'
+import { isElementSignaled } from './element.js'
 import { access } from './fence-access.js'
 import type { Fence } from './fence.js'
 import { originOf } from './origins.js'
 
 /** A chain may be long: more lines than this help nobody. */
 const MAX_FENCES = 20
+
+const PENDING = 'pending'
 
 /** One fence below another, and how deep. */
 interface Level {
@@ -25,27 +29,38 @@ export function explain(fence: Fence): string {
       left++
       continue
     }
-    lines.push(...linesOf(level))
-    if (level.fence.status !== 'pending') continue
-    const below = [...(access.ops(level.fence).waitsFor?.(level.fence) ?? [])].reverse()
-    for (const next of below) stack.push({ fence: next, depth: level.depth + 1 })
+    const state = stateOf(level.fence)
+    lines.push(...linesOf(level, state))
+    if (state !== PENDING) continue
+    for (const next of below(level.fence).reverse())
+      stack.push({ fence: next, depth: level.depth + 1 })
   }
   if (left > 0) lines.push(`and ${left} more`)
   return lines.join('\n')
 }
 
-function linesOf({ fence, depth }: Level): readonly string[] {
+/** What a pending fence waits for; a creator that throws is reported. @rule PORT-4 */
+function below(fence: Fence): Fence[] {
+  try {
+    return [...(access.ops(fence).waitsFor?.(fence) ?? [])]
+  } catch (error) {
+    reportThrown('creator', fence, error)
+    return []
+  }
+}
+
+function linesOf({ fence, depth }: Level, state: string): readonly string[] {
   const indent = '  '.repeat(depth)
   const origin = originOf(fence)
   const name = `${fence.driverName} ${fence.timelineName} context ${fence.context} seqno ${fence.seqno}`
   const age = origin === undefined ? '' : `, ${secondsSince(origin.createdNs)} s old`
-  const lines = [`${indent}${name}: ${stateOf(fence)}${age}`]
+  const lines = [`${indent}${name}: ${state}${age}`]
   for (const line of createdAt(origin?.stack)) lines.push(`${indent}  made ${line}`)
   return lines
 }
 
 function stateOf(fence: Fence): string {
-  if (fence.status === 'pending') return 'pending'
+  if (!isElementSignaled(fence)) return PENDING
   return fence.error === undefined ? 'signalled' : `failed with ${fence.error.message}`
 }
 

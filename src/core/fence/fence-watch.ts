@@ -1,3 +1,4 @@
+import { thrownText } from '../thrown.js'
 import { warn } from '../warn.js'
 import type { Fence } from './fence.js'
 
@@ -42,7 +43,7 @@ function tellAll(event: FenceEvent, fence: Fence): void {
     try {
       watcher(event, fence)
     } catch (error) {
-      warn({ rule: 'PORT-4', message: `A watcher of fences threw: ${String(error)}` })
+      warn({ rule: 'PORT-4', message: `A watcher of fences threw: ${thrownText(error)}` })
     }
   }
 }

@@ -1,5 +1,6 @@
 import { bug, DmaBufError } from '../errors.js'
 import { host } from '../host.js'
+import { thrownText } from '../thrown.js'
 import { checkWait } from '../wait.js'
 import { warn } from '../warn.js'
 import {
@@ -306,5 +307,5 @@ function refuseCallback(callback: unknown): never {
 /** What a fence fails with whose creator threw. */
 function errorOf(error: unknown): DmaBufError {
   if (DmaBufError.is(error)) return error
-  return new DmaBufError('EIO', 'enableSignaling', String(error), { cause: error })
+  return new DmaBufError('EIO', 'enableSignaling', thrownText(error), { cause: error })
 }

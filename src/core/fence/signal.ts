@@ -1,4 +1,5 @@
 import { DmaBufError } from '../errors.js'
+import { thrownText } from '../thrown.js'
 import { warn } from '../warn.js'
 import type { Fence } from './fence.js'
 import { access, nameOf } from './fence-access.js'
@@ -45,5 +46,8 @@ function checkError(error: DmaBufError): void {
   if (!(error instanceof Error)) throw new TypeError('Error must be a DmaBufError')
   const { errno } = error
   if (errno === undefined || !(errno >= -4095 && errno <= -1))
-    warn({ rule: 'FENCE-15', message: `The error of a fence must have an errno: ${String(error)}` })
+    warn({
+      rule: 'FENCE-15',
+      message: `The error of a fence must have an errno: ${thrownText(error)}`,
+    })
 }

@@ -1,6 +1,7 @@
 import { debug } from '../debug.js'
 import { host } from '../host.js'
 import { warn } from '../warn.js'
+import { isElementSignaled } from './element.js'
 import { isFlaggedSignaled } from './fence-flags.js'
 import { watchFences } from './fence-watch.js'
 import type { Fence } from './fence.js'
@@ -60,7 +61,7 @@ function look(): void {
 /** @rule FENCE-40 */
 function report(fence: Fence): void {
   // It may only not have been looked at.
-  if (fence.isSignaled()) return
+  if (isElementSignaled(fence)) return
   warn({
     rule: 'FENCE-40',
     message: `A fence is pending for more than ${debug.watchdogMs} ms:\n${fence.explain()}`,

@@ -1,5 +1,6 @@
 import { defer } from '../deferred.js'
 import { host, type WaitOptions } from '../host.js'
+import { thrownStack, thrownText } from '../thrown.js'
 import type { Task } from '../wait-graph.js'
 import { warn } from '../warn.js'
 import type { AcquireContext, ContextState } from './acquire-context.js'
@@ -112,7 +113,11 @@ function attempt(work: () => void): void {
   try {
     work()
   } catch (error) {
-    const stack = error instanceof Error ? error.stack : undefined
-    warn({ rule: 'PORT-4', message: `The end of a wait for a lock threw: ${String(error)}`, stack })
+    const stack = thrownStack(error)
+    warn({
+      rule: 'PORT-4',
+      message: `The end of a wait for a lock threw: ${thrownText(error)}`,
+      stack,
+    })
   }
 }

@@ -1,4 +1,5 @@
 import { isFlaggedSignaled, putFence, type Fence } from '../fence/fence.js'
+import { thrownStack, thrownText } from '../thrown.js'
 import { warn } from '../warn.js'
 
 /**
@@ -11,8 +12,8 @@ export function isDone(fence: Fence): boolean {
   try {
     return fence.isSignaled()
   } catch (error) {
-    const stack = error instanceof Error ? error.stack : undefined
-    const message = `${fence.driverName} threw when asked for a fence: ${String(error)}`
+    const stack = thrownStack(error)
+    const message = `${fence.driverName} threw when asked for a fence: ${thrownText(error)}`
     warn({ rule: 'PORT-4', message, stack })
     return isFlaggedSignaled(fence)
   }

@@ -13,6 +13,7 @@ import { MapArea } from '#src/core/buffer/map-area.js'
 import { mmapBuffer } from '#src/core/buffer/mmap.js'
 import { vmapUnlocked, vunmapUnlocked } from '#src/core/buffer/vmap.js'
 import { signalFence } from '#src/core/fence/fence.js'
+import { thrownText } from '#src/core/thrown.js'
 import { FenceRig } from '../reservation/fence-rig.js'
 import { FakeExporter } from '../../helpers/fake-exporter.js'
 import { collectWarnings } from '../../helpers/warnings.js'
@@ -38,6 +39,9 @@ const OPS: readonly OpName[] = [
 const WAYS: Readonly<Record<string, () => unknown>> = {
   throws: () => {
     throw new Error('broken')
+  },
+  'throws no text': () => {
+    throw Object.create(null)
   },
   rejects: () => Promise.reject(new Error('broken')),
 }
@@ -83,7 +87,7 @@ async function attempt(work: () => unknown): Promise<void> {
     await work()
   } catch (error) {
     // A view that is no view fails with a TypeError: a promise has no bytes.
-    assert.match(String(error), /broken|TypeError|ENOMEM/)
+    assert.match(thrownText(error), /broken|TypeError|ENOMEM|no text/)
   }
 }
 

@@ -8,7 +8,9 @@ import { allocateContext } from '#src/core/fence/context.js'
 import { chainFence } from '#src/core/fence/fence-chain.js'
 import { Fence, signalFence } from '#src/core/fence/fence.js'
 import { mergeFences } from '#src/core/fence/merge.js'
+import { mockFence } from '../../helpers/mock-fence.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 
 function fenceOf(timelineName: string, seqno = 1): Fence {
   return new Fence({ driverName: 'gpu', timelineName }, allocateContext(), seqno)
@@ -69,4 +71,14 @@ test('explain knows neither age nor place of fences made before [C-6]', () => {
   const fence = fenceOf('copy')
   using _debug = setDebug({ stacks: true })
   assert.doesNotMatch(fence.explain(), /old|made/)
+})
+
+test('explain of a fence whose creator throws reports it, and says what is known [PORT-4]', () => {
+  using warnings = collectWarnings()
+  const broken = (): never => {
+    throw new Error('broken')
+  }
+  assert.match(mockFence({ isSignaled: broken }).explain(), /seqno 7: pending$/)
+  assert.match(mockFence({ waitsFor: broken }).explain(), /seqno 7: pending$/)
+  assert.deepEqual(warnings.rules, ['PORT-4', 'PORT-4'])
 })

@@ -79,3 +79,22 @@ test('The watchdog keeps no fence alive that nobody knows [FENCE-40]', async () 
   }
   assert.equal(forgotten.deref(), undefined)
 })
+
+test('A creator that throws when asked keeps no other fence from being watched [FENCE-40, PORT-4]', () => {
+  using time = useManualClock()
+  using _debug = setDebug({ watchdogMs: 100 })
+  using warnings = collectWarnings()
+  const broken = (): never => {
+    throw new Error('broken')
+  }
+  const kept = [fenceOf(1, { isSignaled: broken }), fenceOf(2)]
+  time.clock.advance(100)
+  kept.push(fenceOf(3))
+  time.clock.advance(100)
+  const reported = warnings.list.filter(({ rule }) => rule === 'FENCE-40')
+  assert.deepEqual(
+    reported.map(({ message }) => /seqno (\d)/.exec(message)?.[1]),
+    ['1', '2', '3'],
+  )
+  assert.equal(kept.length, 3)
+})
