@@ -91,6 +91,7 @@ export function findContradiction(
   // Who says so is asked only where it is so.
   if (mostBytes(combineConstraints(devices), range) >= needed) return undefined
   const claims = strictestClaims(devices)
+  // equivalent mutants: comparison: the only subset of that size is all of them
   for (let size = 1; size < claims.length; size++)
     for (const some of subsets(claims, size))
       if (mostBytes(requirementOf(some), range) < needed) return some
@@ -126,7 +127,7 @@ export function segmentProblem(
     const constraint = brokenBy(segment, constraints)
     if (constraint === undefined) continue
     const { address, lengthBytes } = segment
-    const limit = constraints[constraint] ?? 0
+    const limit = constraints[constraint]!
     const shown = constraint === 'addressMask' ? `0x${limit.toString(16)}` : String(limit)
     const where = `${lengthBytes} bytes at 0x${address.toString(16)}`
     return { constraint, text: `${where}: its ${constraint} is ${shown}` }
@@ -157,7 +158,7 @@ function narrow(before: Requirement, constraints: DeviceConstraints): Requiremen
     maxSegments = Infinity,
     boundaryBytes = Infinity,
   } = constraints
-  const { addressMask = Infinity, alignBytes = 1, contiguous, coherent } = constraints
+  const { addressMask = Infinity, alignBytes = PAGE_BYTES, contiguous, coherent } = constraints
   const count = contiguous === true ? 1 : maxSegments
   return {
     maxSegmentBytes: Math.min(before.maxSegmentBytes, maxSegmentBytes),
@@ -171,8 +172,7 @@ function narrow(before: Requirement, constraints: DeviceConstraints): Requiremen
 
 /** Longest segment in whole pages, wherever it begins. @internal */
 export function longestSegment({ maxSegmentBytes, boundaryBytes }: Requirement): number {
-  const longest = Math.min(maxSegmentBytes, boundaryBytes)
-  return longest === Infinity ? Infinity : roundDown(longest, PAGE_BYTES)
+  return roundDown(Math.min(maxSegmentBytes, boundaryBytes), PAGE_BYTES)
 }
 
 // An upper bound: nothing larger can be placed, however empty memory is. Devices contradict each other
@@ -182,13 +182,13 @@ function mostBytes(requirement: Requirement, range: AddressRange): number {
   const { alignBytes, maxSegments, lastAddress } = requirement
   const start = roundUp(range.startAddress, alignBytes)
   const end = roundDown(Math.min(range.endAddress, lastAddress + 1), PAGE_BYTES)
-  if (longest === 0 || end <= start) return 0
-  const inCount = maxSegments * longest
-  if (longest >= alignBytes) return Math.min(inCount, end - start)
-  // Segments are shorter than the distance between their beginnings: memory in between stays unused.
-  const whole = Math.floor((end - start) / alignBytes)
-  const rest = Math.min(longest, end - start - whole * alignBytes)
-  return Math.min(inCount, whole * longest + rest)
+  if (longest === 0) return 0
+  const room = Math.max(0, end - start)
+  const whole = Math.floor(room / alignBytes)
+  // Where segments are shorter than the distance between their beginnings, memory in between stays unused.
+  const step = Math.min(longest, alignBytes)
+  const rest = Math.min(step, room - whole * alignBytes)
+  return Math.min(maxSegments * longest, whole * step + rest)
 }
 
 function requirementOf(claims: readonly Claim[]): Requirement {
@@ -239,7 +239,8 @@ function kindOf(constraint: PlacementConstraint): string {
 }
 
 function countOf({ value }: Claim): number {
-  return typeof value === 'number' ? value : 1
+  // A contiguous device has one segment: true is 1.
+  return Number(value)
 }
 
 function* subsets<T>(items: readonly T[], size: number, from = 0): Generator<readonly T[]> {

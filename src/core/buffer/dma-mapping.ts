@@ -37,10 +37,11 @@ export function joinRuns(
   runs: readonly Segment[],
   constraints: DeviceConstraints = NO_CONSTRAINTS,
 ): readonly Segment[] {
-  if (runs.length <= 1) return runs
+  const [first] = runs
+  if (first === undefined) return runs
   const { maxSegmentBytes = Infinity, boundaryBytes = Infinity } = constraints
   const segments: Segment[] = []
-  let { address, lengthBytes } = runs[0]!
+  let { address, lengthBytes } = first
   for (let index = 1; index < runs.length; index++) {
     const { address: start, lengthBytes: size } = runs[index]!
     const joins =

@@ -126,7 +126,6 @@ export class SgTable {
       let end = start + 1
       while (
         merge &&
-        end < pageFrames.length &&
         pageFrames[end] === pageFrames[end - 1]! + 1 &&
         (end + 1 - start) * PAGE_BYTES <= maxSegmentBytes
       )
@@ -231,7 +230,6 @@ export function mangleLinks(table: SgTable): void {
 }
 
 function chunksOf(entries: readonly SgEntry[]): readonly (readonly SgEntry[])[] {
-  if (entries.length <= ENTRIES_PER_CHUNK) return [entries]
   const chunks: SgEntry[][] = []
   let start = 0
   while (entries.length - start > ENTRIES_PER_CHUNK) {
@@ -246,7 +244,7 @@ function chunksOf(entries: readonly SgEntry[]): readonly (readonly SgEntry[])[] 
 
 function checkPages(pageCount: number, offsetBytes: number, lengthBytes: number): void {
   const fits = offsetBytes >= 0 && offsetBytes + lengthBytes <= pageCount * PAGE_BYTES
-  if (pageCount > 0 && lengthBytes > 0 && offsetBytes < PAGE_BYTES && fits) return
+  if (lengthBytes > 0 && offsetBytes < PAGE_BYTES && fits) return
   throw new DmaBufError(
     'EINVAL',
     'SgTable.fromPages',

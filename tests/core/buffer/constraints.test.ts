@@ -86,6 +86,60 @@ test('findContradiction names one device alone where that is enough', () => {
   assert.equal(claimsText(claims!), 'camera (boundaryBytes 2048)')
 })
 
+test('findContradiction names one of several devices where the others have nothing to do with it', () => {
+  const devices = [display({ maxSegments: 4 }), camera({ boundaryBytes: 2048 })]
+  assert.equal(claimsText(findContradiction(devices, 4096)!), 'camera (boundaryBytes 2048)')
+})
+
+test('findContradiction knows all addresses that a number holds, and no more', () => {
+  assert.equal(findContradiction([{ name: 'free' }], 2 ** 53), undefined)
+  const claims = findContradiction([{ name: 'free' }], 2 ** 53 + 4096)!
+  assert.equal(claimsText(claims), 'nobody')
+})
+
+test('findContradiction of no bytes is none, even where no address can be reached', () => {
+  const range = { startAddress: 8192, endAddress: 2 ** 20 }
+  assert.equal(findContradiction([camera({ addressMask: 1 })], 0, range), undefined)
+})
+
+const claimed: readonly [string, DeviceConstraints, DeviceConstraints][] = [
+  ['camera (maxSegments 1)', { maxSegments: 1 }, { contiguous: true }],
+  ['camera (contiguous)', { contiguous: true }, { maxSegments: 1 }],
+  ['camera (maxSegments 1)', { maxSegments: 1 }, { maxSegments: 1 }],
+  ['display (maxSegments 1)', { maxSegments: 2 }, { maxSegments: 1 }],
+  ['display (contiguous)', { maxSegments: 2 }, { contiguous: true }],
+]
+for (const [text, one, other] of claimed)
+  test(`findContradiction names ${text} of ${JSON.stringify([one, other])}: the strictest, or the first`, () => {
+    const npu = { name: 'npu', constraints: { maxSegmentBytes: 4096 } }
+    const claims = findContradiction([camera(one), display(other), npu], 3 * 4096)
+    assert.equal(claimsText(claims!), `${text} and npu (maxSegmentBytes 4096)`)
+  })
+
+test('findContradiction counts what fits behind the last whole step of an alignment, too', () => {
+  const devices = [camera({ alignBytes: 0x8000 }), display({ maxSegmentBytes: 4096 })]
+  const range = { startAddress: 0, endAddress: 0x9000 }
+  assert.equal(findContradiction(devices, 8192, range), undefined)
+  assert.equal(findContradiction(devices, 8193, range)?.length, 2)
+})
+
+test('findContradiction counts whole pages up to the last address that a device drives', () => {
+  const range = { startAddress: 4096, endAddress: 2 ** 20 }
+  const find = (addressMask: number) => findContradiction([camera({ addressMask })], 4096, range)
+  assert.equal(find(0x1fff), undefined)
+  assert.equal(claimsText(find(0x1ffe)!), 'camera (addressMask 0x1ffe)')
+})
+
+test('findContradiction names the first of devices that want the same alignment', () => {
+  const aligned = { alignBytes: 8192 }
+  const npu = { name: 'npu', constraints: { addressMask: 0x1fff } }
+  const range = { startAddress: 4096, endAddress: 2 ** 20 }
+  assert.equal(
+    claimsText(findContradiction([camera(aligned), display(aligned), npu], 4096, range)!),
+    'camera (alignBytes 8192) and npu (addressMask 0x1fff)',
+  )
+})
+
 test('findContradiction names three where no two of them contradict each other', () => {
   const devices = [
     camera({ addressMask: 0xffff }),
@@ -148,13 +202,13 @@ for (const [text, good, bad] of limits)
   test(`segmentProblem finds ${text} [ATT-6]`, () => {
     const atFault = 'alignBytes' in bad ? segments.toReversed() : segments
     assert.equal(segmentProblem(segments, good), undefined)
-    const found = segmentProblem(atFault, bad)
-    if (!('alignBytes' in bad)) assert.equal(found?.text, text)
-    else assert.equal(found?.constraint, 'alignBytes')
+    const [constraint] = Object.keys(bad)
+    assert.deepEqual(segmentProblem(atFault, bad), { constraint, text })
   })
 
-test('segmentProblem finds nothing for a device without constraints', () => {
+test('segmentProblem finds nothing where nothing is limited', () => {
   assert.equal(segmentProblem(segments, undefined), undefined)
+  assert.equal(segmentProblem([{ address: 1, lengthBytes: 1 }], { contiguous: true }), undefined)
 })
 
 const meaningless: readonly DeviceConstraints[] = [
@@ -166,7 +220,8 @@ const meaningless: readonly DeviceConstraints[] = [
 ]
 for (const constraints of meaningless)
   test(`checkConstraints refuses ${JSON.stringify(constraints)}`, () => {
-    assert.throws(() => checkConstraints(camera(constraints)), RangeError)
+    const message = new RegExp(`^${Object.keys(constraints).join()} of camera must be `)
+    assert.throws(() => checkConstraints(camera(constraints)), { name: 'RangeError', message })
   })
 
 test('checkConstraints takes what has a meaning', () => {

@@ -11,8 +11,8 @@ import {
 } from '#src/core/buffer/sg-table.js'
 import { DmaBufError } from '#src/core/errors.js'
 
-const isEinval = (error: unknown) =>
-  DmaBufError.is(error, 'EINVAL') && error.rule === 'SG-4' && error.operation.startsWith('SgTable')
+const isEinval = (operation: string) => (error: unknown) =>
+  DmaBufError.is(error, 'EINVAL') && error.rule === 'SG-4' && error.operation === operation
 
 /** Page frames that are never neighbours. */
 const apart = (count: number) => Array.from({ length: count }, (_, index) => 2 * index + 1)
@@ -52,6 +52,13 @@ test('SgTable.fromPages begins at an offset in the first page and ends with the 
   ])
 })
 
+test('SgTable.fromPages with an offset and no length takes the rest of the pages', () => {
+  assert.deepEqual(cpuSide(SgTable.fromPages([5, 9], { offsetBytes: 100 })), [
+    [5, 100, 3996],
+    [9, 0, 4096],
+  ])
+})
+
 test('SgTable.fromRuns makes an entry for each run, also inside a page', () => {
   const table = SgTable.fromRuns([
     { address: 0x5000, lengthBytes: 8192 },
@@ -65,7 +72,6 @@ test('SgTable.fromRuns makes an entry for each run, also inside a page', () => {
 
 const refused: readonly [string, () => SgTable][] = [
   ['no pages', () => SgTable.fromPages([])],
-  ['no runs', () => SgTable.fromRuns([])],
   ['no bytes', () => SgTable.fromPages([1], { lengthBytes: 0 })],
   ['an offset beyond the first page', () => SgTable.fromPages([1, 2], { offsetBytes: 4096 })],
   ['a negative offset', () => SgTable.fromPages([1], { offsetBytes: -1 })],
@@ -73,8 +79,12 @@ const refused: readonly [string, () => SgTable][] = [
 ]
 for (const [what, build] of refused)
   test(`A table of ${what} is EINVAL [SG-4]`, () => {
-    assert.throws(build, isEinval)
+    assert.throws(build, isEinval('SgTable.fromPages'))
   })
+
+test('A table of no runs is EINVAL [SG-4]', () => {
+  assert.throws(() => SgTable.fromRuns([]), isEinval('SgTable'))
+})
 
 test('A new table has as many DMA entries as CPU entries [SG-1]', () => {
   const table = SgTable.fromPages(apart(3))
@@ -107,6 +117,24 @@ test('The last slot of a full chunk is a chain link, the last entry bears the en
   const marks = chunks.map((chunk) => chunk.map(({ pageLink }) => pageLink % 4))
   const chained = [...new Array<number>(127).fill(0), LINK_CHAIN]
   assert.deepEqual(marks, [chained, [0, LINK_END]])
+})
+
+test('A chain link stands for no bytes and points at the chunk after its own [SG-4]', () => {
+  const { chunks } = SgTable.fromPages(apart(300))
+  const links = chunks.slice(0, -1).map((chunk) => chunk.at(-1)!)
+  assert.deepEqual(
+    links.map(({ pageFrame, offset, lengthBytes }) => [pageFrame, offset, lengthBytes]),
+    [
+      [1, 0, 0],
+      [2, 0, 0],
+    ],
+  )
+})
+
+test('A walk over the entries ends at the one marked last, wherever the mark is [SG-3]', () => {
+  const table = SgTable.fromPages(apart(3))
+  table.entry(1).pageLink += LINK_END
+  assert.equal([...table].length, 2)
 })
 
 test('SgTable.entry refuses an index outside of the table', () => {
@@ -158,6 +186,14 @@ test('SgTable.segments follows entries that an exporter fills itself [SG-6]', ()
   table.entry(0).dmaAddress = 0x70000
   table.entry(0).dmaLengthBytes = 4096
   assert.deepEqual(table.segments, [{ address: 0x70000, lengthBytes: 4096 }])
+})
+
+test('SgTable.segments is one list until the DMA side changes', () => {
+  const table = SgTable.fromPages(apart(2))
+  const before = table.segments
+  assert.equal(table.segments, before)
+  table.setSegments([{ address: 4096, lengthBytes: 8192 }])
+  assert.deepEqual(table.segments, [{ address: 4096, lengthBytes: 8192 }])
 })
 
 test('SgTable.clearSegments forgets the DMA side of every entry [SG-3]', () => {
