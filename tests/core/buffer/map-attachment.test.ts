@@ -272,6 +272,33 @@ test('unmap gives the exporter the direction of its caller [ATT-21]', async () =
   assert.deepEqual(buffer.take(), ['unmap npu from-device, locked'])
 })
 
+test('unmap of a cached table calls nothing and leaves it as it is [ATT-21]', async () => {
+  using _debug = setDebug({ mangleLinks: true })
+  const { buffer, attachment } = await attached({ cachesMappings: true })
+  const table = await attachment.map('to-device')
+  const links = () => [...table].map(({ pageFrame }) => pageFrame)
+  const before = links()
+  buffer.take()
+  using warnings = collectWarnings()
+  await attachment.unmap(table, 'to-device')
+  await attachment.unmap(table, 'to-device')
+  assert.deepEqual([buffer.take(), rulesOf(warnings)], [[], []])
+  assert.deepEqual(links(), before)
+  assert.equal(await attachment.map('to-device'), table)
+})
+
+test('unmap restores the links, gives the table back, then undoes the pin, once [ATT-21]', async () => {
+  using _debug = setDebug({ mangleLinks: true })
+  const { buffer, attachment } = await attached(pinning, recordingImporter())
+  const table = await attachment.map('to-device')
+  const links = () => [...table].map(({ pageFrame }) => pageFrame)
+  assert.notDeepEqual(links(), [16, 32])
+  buffer.take()
+  await attachment.unmap(table, 'to-device')
+  assert.deepEqual(buffer.take(), ['unmap npu to-device, locked', 'unpin npu, locked'])
+  assert.deepEqual(links(), [16, 32])
+})
+
 test('unmap of a table that is not mapped, or by another attachment, warns and does nothing [ATT-21]', async () => {
   const { buffer, attachment } = await attached()
   const other = await attachDevice(buffer, { name: 'gpu' })
