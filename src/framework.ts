@@ -8,7 +8,7 @@
 
 // Exporting
 export { directionOf } from './core/buffer/access.js'
-export { mmapBuffer } from './core/buffer/mmap.js'
+export { mapFile, mmapBuffer } from './core/buffer/mmap.js'
 export { bufferObject } from './core/buffer/buffer.js'
 export { BufferObject } from './core/buffer/buffer-object.js'
 export { beginCpuAccess, endCpuAccess } from './core/buffer/driver-access.js'
