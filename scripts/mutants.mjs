@@ -57,6 +57,7 @@ const TEXT_CALLS = {
   RangeError: [0],
   Error: [0],
   bug: [0, 1, 2],
+  flag: [0],
 }
 const TEXT_FIELDS = new Set(['message', 'rule', 'operation'])
 

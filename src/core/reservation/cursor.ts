@@ -27,7 +27,8 @@ export interface FenceEntry {
 export class UnlockedCursor implements FenceCursor {
   readonly #table: FenceTable
   readonly #limit: number
-  #state: 'new' | 'walking' | 'ended' = 'new'
+  #isBegun = false
+  #isEnded = false
   #list: FenceList | undefined
   #count = 0
   #index = 0
@@ -49,10 +50,10 @@ export class UnlockedCursor implements FenceCursor {
   }
 
   step(): Fence | undefined {
-    if (this.#state === 'ended') return undefined
+    if (this.#isEnded) return undefined
     this.#restarted = false
-    if (this.#state === 'new' || this.#list !== this.#table.list) this.#restart()
-    this.#state = 'walking'
+    if (!this.#isBegun || this.#list !== this.#table.list) this.#restart()
+    this.#isBegun = true
     this.#walk()
     while (this.#list !== this.#table.list) {
       this.#restart()
@@ -62,7 +63,7 @@ export class UnlockedCursor implements FenceCursor {
   }
 
   end(): void {
-    this.#state = 'ended'
+    this.#isEnded = true
     this.#drop()
   }
 

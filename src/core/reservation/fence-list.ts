@@ -64,7 +64,9 @@ function bucketSlots(slots: number): number {
   const bytes = HEADER_BYTES + slots * SLOT_BYTES
   let bucketBytes = powerOfTwo(bytes)
   // Between 64, 128 and 256 bytes there is one more bucket each.
+  // equivalent mutants: constant: bytes come in eights, and what is left of eight bytes is no slot
   if (bytes > 64 && bytes <= 96) bucketBytes = 96
+  // equivalent mutants: constant: as above
   else if (bytes > 128 && bytes <= 192) bucketBytes = 192
   return Math.floor((bucketBytes - HEADER_BYTES) / SLOT_BYTES)
 }

@@ -182,6 +182,6 @@ function checkSlots(slots: number): void {
     warn({ rule: 'RESV-6', message })
     throw new DmaBufError('EINVAL', 'reserve', message, { rule: 'RESV-6' })
   }
-  if (!Number.isInteger(slots) || slots < 0)
+  if (!Number.isInteger(slots) || slots < 1)
     throw new RangeError(`Slots must be an integer from 1: ${slots}`)
 }

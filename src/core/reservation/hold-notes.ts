@@ -17,10 +17,10 @@ export class HoldNotes {
   readonly #uncount: (() => void) | undefined
 
   constructor(mutex: WwMutex, owner: Task, state: ContextState | undefined) {
-    const isKnown = owner !== SOMEBODY
     if (debug.signalling || debug.stacks) this.stack = new Error('Locked here').stack
-    if (debug.signalling && isKnown) this.#hold = noteHold(owner, mutex, labelOf(mutex, state))
-    if (debug.lockChecks && isKnown) this.#uncount = countLock(mutex, owner, state)
+    if (debug.signalling && owner !== SOMEBODY)
+      this.#hold = noteHold(owner, mutex, labelOf(mutex, state))
+    if (debug.lockChecks) this.#uncount = countLock(mutex, owner, state)
   }
 
   /** To be called at the unlock. */
@@ -34,9 +34,9 @@ export class HoldNotes {
 export function checkRequest(mutex: WwMutex, owner: Task, state: ContextState | undefined): void {
   if (debug.lockChecks) {
     if (state !== undefined) checkContext(state, mutex)
-    if (owner !== SOMEBODY) checkMixing(mutex, owner, state)
+    checkMixing(mutex, owner, state)
   }
-  if (debug.signalling && owner !== SOMEBODY) checkLockInSection(owner, labelOf(mutex, state))
+  if (debug.signalling) checkLockInSection(owner, labelOf(mutex, state))
 }
 
 /** Notes that a waiter waits; undefined where nobody knows who that is. */

@@ -110,7 +110,7 @@ function releaseAll(held: Map<Reservation, Held>): void {
 
 /** Options for each of several waits that share one time. */
 function limitTime({ signal, timeoutMs }: LockAllOptions): () => WaitOptions {
-  if (timeoutMs === undefined || timeoutMs === Infinity) return () => ({ signal })
+  if (timeoutMs === undefined) return () => ({ signal })
   const endNs = host().nowNs() + timeoutMs * 1e6
   return () => ({ signal, timeoutMs: Math.max(0, (endNs - host().nowNs()) / 1e6) })
 }

@@ -7,9 +7,6 @@ import type { WaitOptions } from '../host.js'
  */
 export type LockAttempt = 'acquired' | 'wait' | 'die' | 'already' | 'interrupted'
 
-const DIE =
-  'An older context is first: unlock everything of this context, lockSlow() this one, then the rest'
-
 /** The error that lock() rejects with after such an attempt. @rule WW-4, WW-7, WW-13 */
 export function lockError(
   attempt: 'die' | 'already' | 'interrupted',
@@ -17,7 +14,12 @@ export function lockError(
 ): DmaBufError {
   switch (attempt) {
     case 'die':
-      return new DmaBufError('EDEADLK', 'lock', DIE, { rule: 'WW-14' })
+      return new DmaBufError(
+        'EDEADLK',
+        'lock',
+        'An older context is first: unlock everything of this context, lockSlow() this one, then the rest',
+        { rule: 'WW-14' },
+      )
     case 'already':
       return new DmaBufError('EALREADY', 'lock', 'This context holds the lock already', {
         rule: 'WW-4',

@@ -70,7 +70,7 @@ export class LockWaiter {
           this.wake()
         }
         this.#stopListening = () => signal.removeEventListener('abort', onAbort)
-        signal.addEventListener('abort', onAbort, { once: true })
+        signal.addEventListener('abort', onAbort)
       }
       if (timeoutMs === undefined || timeoutMs === Infinity) return
       this.#stopTimer = host().setTimer(timeoutMs, () => {
@@ -88,8 +88,6 @@ export class LockWaiter {
     this.endNote()
     if (this.#stopListening !== undefined) attempt(this.#stopListening)
     if (this.#stopTimer !== undefined) attempt(this.#stopTimer)
-    this.#stopListening = undefined
-    this.#stopTimer = undefined
   }
 
   /** Ends the note that it waits: it holds the lock, or is about to give way. */

@@ -27,7 +27,7 @@ export function collectFences(table: FenceTable, usage: Usage, operation: string
       if (cursor.isRestarted) {
         putAll(fences)
         fences = []
-        if (fence !== undefined) checkMemory(1, operation)
+        if (fence !== undefined) checkMemory(table.list!.fences.length, operation)
       }
       if (fence === undefined) return fences
       fences.push(getFence(fence))

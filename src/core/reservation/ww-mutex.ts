@@ -185,7 +185,6 @@ export class WwMutex {
    */
   unlock(task?: Task): void {
     if (debug.lockChecks) checkUnlock(this.#owner, task)
-    if (this.#owner === undefined) return
     const state = this.#state
     if (state !== undefined) state.acquired--
     this.#owner = undefined
@@ -264,6 +263,7 @@ export class WwMutex {
       state.waiter = waiter
       // Of the younger ones only the next can hold anything: any other had an older one before it.
       const next = waiter.nextInContext
+      // equivalent mutants: comparison: one that holds nothing looks again and waits on
       if (this.#isWaitDie && next !== undefined && next.state!.acquired > 0) next.wake()
     }
     if (debug.signalling) waiter.note = noteLockWait(waiter)
@@ -278,7 +278,7 @@ export class WwMutex {
     else if (waiter.isTimedOut) this.#dismiss(waiter, this.#timeoutError(waiter.options))
     else if (this.#mustDieInQueue(waiter))
       this.#dismiss(waiter, lockError(this.#die(waiter.state!)))
-    else if (waiter === this.#queue?.first) this.#isHandOff = true
+    else if (waiter === this.#queue!.first) this.#isHandOff = true
   }
 
   #mustDieInQueue({ state, previousInContext }: LockWaiter): boolean {
@@ -337,9 +337,9 @@ export class WwMutex {
   }
 
   #timeoutError({ timeoutMs }: WaitOptions): DmaBufError {
-    const owner = this.#owner
-    const holder = owner === undefined || owner === SOMEBODY ? 'somebody' : taskName(owner)
-    const message = `lock timed out after ${timeoutMs ?? 0} ms: ${holder} holds it`
+    const owner = this.#owner!
+    const holder = owner === SOMEBODY ? 'somebody' : taskName(owner)
+    const message = `lock timed out after ${timeoutMs!} ms: ${holder} holds it`
     return new DmaBufError('ETIMEDOUT', 'lock', message)
   }
 

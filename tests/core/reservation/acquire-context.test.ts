@@ -22,6 +22,13 @@ test('A new context has the next stamp, holds nothing and is not wounded [WW-2]'
   assert.equal(first.wwClass, wwClass)
 })
 
+test('A context knows its task, if it has one', () => {
+  const { wwClass } = openClass()
+  const task = {}
+  assert.equal(new AcquireContext(wwClass, { task }).task, task)
+  assert.equal(new AcquireContext(wwClass).task, undefined)
+})
+
 test('A context keeps its stamp when it backs off [WW-2, WW-22]', async () => {
   const { wwClass, mutexes } = openClass()
   const [x, y] = mutexes

@@ -179,6 +179,29 @@ for (const [kind, make] of [
     )
   })
 
+  test(`${kind}: before the first step nothing has begun`, () => {
+    using it = open(READ)
+    using cursor = make(it.table)
+    assert.deepEqual([cursor.isRestarted, cursor.usage], [false, 'kernel'])
+  })
+
+  test(`${kind}: of nothing, too, the first step says that the walk began, the next does not [RESV-19]`, () => {
+    using cursor = make(new FenceTable())
+    const said = [1, 2].map(() => [cursor.step(), cursor.isRestarted])
+    assert.deepEqual(said, [
+      [undefined, true],
+      [undefined, false],
+    ])
+  })
+
+  test(`${kind}: an iterator that is returned is done`, () => {
+    using it = open(READ, READ)
+    const iterator = make(it.table)[Symbol.iterator]()
+    iterator.next()
+    assert.deepEqual(iterator.return!(), { done: true, value: undefined })
+    assert.deepEqual(iterator.next(), { done: true, value: undefined })
+  })
+
   test(`${kind}: nothing to walk [RESV-17, RESV-18]`, () => {
     assert.deepEqual(rest(make(new FenceTable())), [])
     using it = open()
@@ -319,10 +342,12 @@ test('UnlockedCursor begins anew, without a word, at a fence whose last referenc
       signalFence(dying)
       it.rig.put(dying)
       it.table.reserve(9)
+      askedBehind = 0
       return true
     },
   })
-  const last = it.rig.fence()
+  let askedBehind = 0
+  const last = it.rig.fence({ isSignaled: () => ++askedBehind < 0 })
   it.table.reserve(3)
   const list = it.table.list!
   for (const fence of [meddler, dying, last]) {
@@ -336,6 +361,8 @@ test('UnlockedCursor begins anew, without a word, at a fence whose last referenc
   assert.equal(cursor.step(), last)
   assert.equal(it.rig.isReleased(dying), true)
   assert.equal(cursor.isRestarted, true)
+  // What stands behind it in the old list is not asked: only in the new one.
+  assert.equal(askedBehind, 1)
   assert.deepEqual(seen.list, [])
   cursor.end()
 })

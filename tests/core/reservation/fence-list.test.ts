@@ -60,6 +60,8 @@ const GROWTH: readonly (readonly [number | undefined, number, number, number])[]
   [undefined, 0, 5, 8],
   [undefined, 0, 8, 8],
   [undefined, 0, 9, 16],
+  [undefined, 0, MAX_SLOTS, 2 ** 19],
+  [undefined, 0, MAX_SLOTS + 1, MAX_SLOTS + 1],
   [undefined, 0, 2 ** 33, 2 ** 33],
   [0, 0, 1, 4],
   [0, 0, 6, 8],

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
 import { beginSignalling, endSignalling } from '#src/core/fence/signalling.js'
 import { AcquireContext } from '#src/core/reservation/acquire-context.js'
+import { SOMEBODY } from '#src/core/reservation/hold-notes.js'
 import { WwClass } from '#src/core/reservation/ww-class.js'
 import { WwMutex } from '#src/core/reservation/ww-mutex.js'
 import { nameTask, noteHold, noteWait } from '#src/core/wait-graph.js'
@@ -56,6 +57,49 @@ test('A circle through a lock and a fence is reported when it closes [FENCE-39]'
   mutex.unlock()
   await settle()
   assert.equal(lock.state, 'held')
+})
+
+test('Two holders whom nobody knows are not taken for the same', async () => {
+  using _debug = setDebug({ signalling: true })
+  using warnings = collectWarnings()
+  const mutex = new WwMutex(new WwClass('test', 'wait-die'))
+  const task = openTask('known')
+  const fence = {}
+  using _signals = noteHold(task, fence, 'signaller of a fence')
+  using _waits = noteWait(SOMEBODY, fence, 'a fence')
+  await mutex.lock()
+  const lock = track(mutex.lock(undefined, { task }))
+  mutex.unlock()
+  await settle()
+  assert.deepEqual([lock.state, warnings.list], ['held', []])
+})
+
+test('Two waiters whom nobody knows are not taken for the same', async () => {
+  using _debug = setDebug({ signalling: true })
+  using warnings = collectWarnings()
+  const mutex = new WwMutex(new WwClass('test', 'wait-die'))
+  const task = openTask('known')
+  const fence = {}
+  using _signals = noteHold(SOMEBODY, fence, 'signaller of a fence')
+  await mutex.lock(undefined, { task })
+  using _waits = noteWait(task, fence, 'a fence')
+  const lock = track(mutex.lock())
+  mutex.unlock()
+  await settle()
+  assert.deepEqual([lock.state, warnings.list], ['held', []])
+})
+
+test('Without the debug option a lock is no part of the search, whatever else is remembered', async () => {
+  using _debug = setDebug({ stacks: true, lockChecks: true })
+  using warnings = collectWarnings()
+  const mutex = new WwMutex(new WwClass('test', 'wait-die'))
+  const [holder, other] = [openTask('holder'), openTask('other')]
+  const fence = {}
+  using _signals = noteHold(other, fence, 'signaller of a fence')
+  using _waits = noteWait(holder, fence, 'a fence')
+  await mutex.lock(undefined, { task: holder })
+  using _other = noteWait(other, mutex, 'a lock')
+  assert.deepEqual(warnings.list, [])
 })
 
 test('What was unlocked or given up closes no circle', async () => {

@@ -164,6 +164,62 @@ test('lockAll has one time for all locks together', async () => {
   assert.equal(list[0]!.isLocked, false)
 })
 
+test('lockAll divides its time exactly', async () => {
+  using time = useManualClock()
+  const list = reservations(2)
+  const first = list[0]!.tryLock()!
+  using _second = list[1]!.tryLock()!
+  let ended = false
+  const locking = lockAll(list, { timeoutMs: 1000 })
+  locking.catch(() => (ended = true))
+  time.clock.advance(1)
+  first.release()
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  time.clock.advance(998.9999)
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  assert.equal(ended, false)
+  time.clock.advance(0.0001)
+  await assert.rejects(locking, { code: 'ETIMEDOUT' })
+})
+
+test('lockAll whose time is over before the second lock does not wait for it', async () => {
+  using time = useManualClock()
+  const list = reservations(2)
+  const first = list[0]!.tryLock()!
+  using _second = list[1]!.tryLock()!
+  let ended = false
+  const locking = lockAll(list, { timeoutMs: 10 })
+  locking.catch(() => (ended = true))
+  first.release()
+  time.clock.advance(20)
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  time.clock.advance(0)
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  assert.equal(ended, true)
+  await assert.rejects(locking, { code: 'ETIMEDOUT' })
+})
+
+test('lockAll for ever takes no time limit', async () => {
+  using time = useManualClock()
+  const [one] = reservations(1) as [Reservation]
+  const blocker = one.tryLock()!
+  const locking = lockAll([one], { timeoutMs: Infinity })
+  assert.equal(time.clock.timerCount, 0)
+  blocker.release()
+  ;(await locking).release()
+})
+
+test('lockAll that fails has finished its context [WW-18]', async () => {
+  using _debug = setDebug({ lockChecks: true })
+  using seen = collectWarnings()
+  const list = reservations(2)
+  list[1]!.destroy()
+  const task = { name: 'me' }
+  await assert.rejects(lockAll(list, { task }), { code: 'EINVAL' })
+  ;(await lockAll([list[0]!], { task })).release()
+  assert.deepEqual(seen.list, [])
+})
+
 test('lockAll of a destroyed one fails, and leaves nothing locked', async () => {
   const list = reservations(2)
   list[1]!.destroy()

@@ -21,4 +21,5 @@ test('lockError keeps the reason of the signal as the cause of EINTR [WW-13, MIS
   const reason = new Error('stop')
   const error = lockError('interrupted', { signal: AbortSignal.abort(reason) })
   assert.deepEqual([error.code, error.errno, error.cause], ['EINTR', -4, reason])
+  assert.equal(lockError('interrupted', {}).cause, undefined)
 })

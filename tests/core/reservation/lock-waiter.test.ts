@@ -5,6 +5,7 @@ import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import { useHost, type AbortSignalLike } from '#src/core/host.js'
 import { AcquireContext } from '#src/core/reservation/acquire-context.js'
+import { LockWaiter } from '#src/core/reservation/lock-waiter.js'
 import { WwClass } from '#src/core/reservation/ww-class.js'
 import { WwMutex } from '#src/core/reservation/ww-mutex.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
@@ -19,6 +20,64 @@ function signalWith(parts: Partial<AbortSignalLike>): AbortSignalLike {
 function openLock(): { wwClass: WwClass; mutex: WwMutex; context: AcquireContext } {
   const wwClass = new WwClass('test', 'wait-die')
   return { wwClass, mutex: new WwMutex(wwClass), context: new AcquireContext(wwClass) }
+}
+
+test('LockWaiter.wake looks again once, however often it is woken, and only while it is queued', async () => {
+  const { mutex } = openLock()
+  const woken: LockWaiter[] = []
+  const init = {
+    context: undefined,
+    state: undefined,
+    options: {},
+    resolve() {},
+    reject() {},
+    recheck: (one: LockWaiter) => void woken.push(one),
+  }
+  const waiter = new LockWaiter(mutex, {}, init)
+  waiter.wake()
+  await settle()
+  assert.deepEqual(woken, [])
+  waiter.isQueued = true
+  waiter.wake()
+  waiter.wake()
+  assert.deepEqual(woken, [])
+  await settle()
+  assert.deepEqual(woken, [waiter])
+  waiter.wake()
+  await settle()
+  assert.deepEqual(woken, [waiter, waiter])
+})
+
+test('A wait without a signal and without a time ends in silence', async () => {
+  using warnings = collectWarnings()
+  const { mutex, context } = openLock()
+  await mutex.lock()
+  const lock = track(mutex.lock(context))
+  mutex.unlock()
+  await settle()
+  assert.deepEqual([lock.state, warnings.list], ['held', []])
+})
+
+for (const [what, thrown, stack] of [
+  ['an error', new Error('no removal'), /lock-waiter\.test/],
+  ['nothing at all', undefined, /^$/],
+] as const) {
+  test(`A listener whose removal throws ${what} is reported with what is known of it [PORT-4]`, async () => {
+    using warnings = collectWarnings()
+    const { mutex } = openLock()
+    await mutex.lock()
+    const signal = signalWith({
+      removeEventListener() {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error
+        throw thrown
+      },
+    })
+    const lock = track(mutex.lock(undefined, { signal }))
+    mutex.unlock()
+    await settle()
+    assert.deepEqual([lock.state, warnings.list.length], ['held', 1])
+    assert.match(warnings.list[0]!.stack ?? '', stack)
+  })
 }
 
 test('A signal that cannot be listened to fails the lock(), and nothing else', async () => {

@@ -27,6 +27,7 @@ test('isDone: a creator that throws is reported by name, and its fence is pendin
   const [warning] = seen.list
   assert.equal(warning?.rule, 'PORT-4')
   assert.match(warning.message, /^test threw .* Error: Lost the device$/)
+  assert.match(warning.stack ?? '', /quiet-fence\.test/)
 })
 
 test('isDone: a creator that signals and then throws has signalled [PORT-4]', () => {
@@ -42,6 +43,21 @@ test('isDone: a creator that signals and then throws has signalled [PORT-4]', ()
   })
   assert.equal(isDone(fence), true)
   assert.match(seen.list[0]!.message, /: gone$/)
+})
+
+test('isDone: a creator that throws nothing at all is reported as well [PORT-4]', () => {
+  using seen = collectWarnings()
+  using rig = new FenceRig()
+  const fence = rig.fence({
+    isSignaled: () => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error
+      throw undefined
+    },
+  })
+  assert.equal(isDone(fence), false)
+  const [warning] = seen.list
+  assert.match(warning!.message, /: undefined$/)
+  assert.equal(warning!.stack, undefined)
 })
 
 test('putAll gives one reference of each back', () => {

@@ -298,9 +298,9 @@ test('Reservation.destroy: no lock can be taken afterwards [RESV-5]', async () =
   using mine = context()
   reservation.destroy()
   const gone = { code: 'EINVAL', rule: 'RESV-5' }
-  assert.throws(() => reservation.tryLock(), gone)
-  await assert.rejects(reservation.lock(), gone)
-  await assert.rejects(reservation.lockSlow(mine), gone)
+  assert.throws(() => reservation.tryLock(), { ...gone, operation: 'tryLock' })
+  await assert.rejects(reservation.lock(), { ...gone, operation: 'lock' })
+  await assert.rejects(reservation.lockSlow(mine), { ...gone, operation: 'lockSlow' })
 })
 
 test('Reservation.destroy while it is locked warns; the holder can release it, and add nothing [RESV-5]', () => {
@@ -316,10 +316,24 @@ test('Reservation.destroy while it is locked warns; the holder can release it, a
     ['RESV-5'],
   )
   assert.throws(() => held.add(rig.fence(), 'read'), { code: 'ERR_DMABUF_BUG' })
-  assert.throws(() => held.reserve(1), { code: 'EINVAL', rule: 'RESV-5' })
-  assert.throws(() => held.copyFrom(other.reservation), { code: 'EINVAL', rule: 'RESV-5' })
+  const gone = { code: 'EINVAL', rule: 'RESV-5' }
+  assert.throws(() => held.reserve(1), { ...gone, operation: 'reserve' })
+  assert.throws(() => held.copyFrom(other.reservation), { ...gone, operation: 'copy' })
   held.release()
   assert.equal(reservation.isLocked, false)
+})
+
+test('Reservation.destroy while it is locked is reported once, and the lock is asked, too [WW-19]', () => {
+  using _debug = setDebug({ lockChecks: true })
+  using seen = collectWarnings()
+  const reservation = new Reservation()
+  using _held = reservation.tryLock()!
+  reservation.destroy()
+  reservation.destroy()
+  assert.deepEqual(
+    seen.list.map(({ rule }) => rule),
+    ['RESV-5', 'WW-19'],
+  )
 })
 
 test('Reservation is disposable [RESV-5]', () => {

@@ -93,6 +93,18 @@ test('Any sequence of insertions and removals leaves the order of the rule [WW-1
   fc.assert(property, { numRuns: 500 })
 })
 
+test('A waiter that was taken out keeps none of its neighbours', () => {
+  const queue = new WaitQueue()
+  const [one, two, three] = [1, 2, 3].map(waiterOf) as [LockWaiter, LockWaiter, LockWaiter]
+  for (const waiter of [one, two, three]) queue.insert(waiter)
+  queue.remove(two)
+  const { previous, next, previousInContext, nextInContext } = two
+  assert.deepEqual(
+    [previous, next, previousInContext, nextInContext],
+    [undefined, undefined, undefined, undefined],
+  )
+})
+
 const MANY = 10_000
 
 test('10 000 waiters who come in the order of their age cost a few looks each', () => {

@@ -88,12 +88,51 @@ test('Without the debug option nothing is flagged', async () => {
   const { x, y } = rig
   const { younger } = await dieAtX(rig)
   await new WwMutex(rig.wwClass).lock(younger)
+  await assert.rejects(x.lockSlow(younger), { code: 'EDEADLK' })
+  await new WwMutex(rig.wwClass).lockSlow(new AcquireContext(rig.wwClass))
   younger.done()
   younger.done()
+  assert.equal(new WwMutex(rig.wwClass).tryLock(younger), true)
   younger.finish()
   y.unlock()
   y.unlock()
   x.destroy()
+  rig.expect()
+})
+
+test('A context that began without the debug option is not counted later', () => {
+  using rig = openRig(false)
+  const task = {}
+  new AcquireContext(rig.wwClass, { task })
+  using _checks = setDebug({ lockChecks: true })
+  new AcquireContext(rig.wwClass, { task })
+  rig.expect()
+})
+
+test('A context that ends without the debug option is not counted any more', () => {
+  using rig = openRig()
+  const task = {}
+  const context = new AcquireContext(rig.wwClass, { task })
+  {
+    using _checks = setDebug({ lockChecks: false })
+    context.finish()
+  }
+  new AcquireContext(rig.wwClass, { task })
+  rig.expect()
+})
+
+test('A lock that was counted is counted back once, though the debug option was off meanwhile', async () => {
+  using rig = openRig()
+  const task = {}
+  const context = new AcquireContext(rig.wwClass, { task })
+  await rig.x.lock(context)
+  rig.x.unlock()
+  {
+    using _checks = setDebug({ lockChecks: false })
+    await rig.x.lock(context)
+    rig.x.unlock()
+  }
+  await rig.y.lock(undefined, { task })
   rig.expect()
 })
 
@@ -274,6 +313,7 @@ test('Mixing locks with and without a context of one class in one task is flagge
   await new WwMutex(new WwClass('other', 'wait-die')).lock(undefined, { task })
   await rig.y.lock(undefined, { task: {} })
   rig.x.unlock()
+  await rig.x.lock(undefined, { task })
   rig.expect()
 })
 
