@@ -39,12 +39,14 @@ export function attachDevice(
 ): Promise<Attachment> {
   try {
     if (!buffer || !device) throw refuse('A buffer and a device are needed')
-    if (importer !== undefined && typeof importer.moveNotify !== 'function')
+    // Callers in JavaScript may say null for none.
+    const ops = importer ?? undefined
+    if (ops !== undefined && typeof ops.moveNotify !== 'function')
       throw refuse('An importer of its own kind needs moveNotify')
     checkConstraints(device)
     if (debug.failAllocations)
       throw new DmaBufError('ENOMEM', 'attach', 'No memory for an attachment', { rule: 'ATT-2' })
-    const attachment = new Attachment(buffer, device, importer, options?.private)
+    const attachment = new Attachment(buffer, device, ops, options?.private)
     const asking = buffer.ops.attach?.(attachment, buffer.state)
     if (isPromise(asking))
       return buffer.whileAlive(attachAfter(attachment, asking, options?.signal))
@@ -70,6 +72,7 @@ function tryLockFor(attachment: Attachment): Held | undefined {
   try {
     return attachment.buffer.reservation.tryLock()
   } catch (error) {
+    if (attachment.buffer.released) throw goneError(attachment)
     callDetach(attachment)
     throw error
   }
@@ -95,6 +98,10 @@ function enlist(
   signal: AbortSignalLike | undefined,
 ): Promise<Attachment> {
   const { buffer, isDynamic } = attachment
+  if (buffer.released) {
+    held.release()
+    return Promise.reject(goneError(attachment))
+  }
   buffer.attachments.insert(attachment)
   const pins = isDynamicExporter(buffer)
   if (pins !== isDynamic) return buffer.whileAlive(mapForGood(attachment, held, pins, signal))
@@ -123,6 +130,11 @@ async function mapForGood(
     await detachNow(attachment)
     throw error
   }
+}
+
+function goneError({ device }: Attachment): DmaBufError {
+  const message = `${device.name} cannot attach: its buffer was released meanwhile, keep a handle`
+  return new DmaBufError('EINVAL', 'attach', message, { rule: 'ATT-11' })
 }
 
 function refuse(message: string): DmaBufError {

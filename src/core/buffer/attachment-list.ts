@@ -20,14 +20,17 @@ export class AttachmentList {
   /** Puts an attachment at the head. @internal */
   insert(attachment: Attachment): void {
     const { links } = attachment
+    links.isListed = true
     links.older = this.#first
     if (this.#first !== undefined) this.#first.links.newer = attachment
     this.#first = attachment
     this.#size++
   }
 
-  /** Takes an attachment out that is in this list. @internal */
+  /** Takes an attachment out; nothing where it is not in this list. @internal */
   remove({ links }: Attachment): void {
+    if (!links.isListed) return
+    links.isListed = false
     const { newer, older } = links
     if (newer === undefined) this.#first = older
     else newer.links.older = older

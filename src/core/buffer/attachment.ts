@@ -34,10 +34,15 @@ export class Attachment implements AsyncDisposable {
   mappings = 0
   /** The proof of the lock while the exporter's map, unmap, pin or unpin runs for it. @rule C-7 */
   held: Held | undefined = undefined
-  /** @internal Whether such a call waits. */
-  waits = false
-  /** @internal Neighbours in the buffer's list. */
-  readonly links: { newer: Attachment | undefined; older: Attachment | undefined } = {
+  /** @internal How many such calls run: some wait while others begin. */
+  calls = 0
+  /** @internal Neighbours in the buffer's list, and whether it is in there. */
+  readonly links: {
+    isListed: boolean
+    newer: Attachment | undefined
+    older: Attachment | undefined
+  } = {
+    isListed: false,
     newer: undefined,
     older: undefined,
   }

@@ -25,6 +25,12 @@ export async function detachDevice(
 /** Ends the tie of an attachment, once. @internal */
 export function detachNow(attachment: Attachment): Promise<void> {
   if (attachment.detached) return DONE
+  if (!attachment.links.isListed) {
+    // The exporter has it while its attach op runs, and has not said yes yet.
+    const message = `${attachment.device.name} is not attached yet: nothing was done`
+    warn({ rule: 'ATT-9', message, stack: attachment.stack })
+    return DONE
+  }
   attachment.detached = true
   const { buffer } = attachment
   if (buffer.released) {

@@ -5,7 +5,17 @@ import type { Attachment } from './attachment.js'
 import type { Direction } from './device.js'
 import type { SgTable } from './sg-table.js'
 
-// Each call shows the exporter the proof of the lock for as long as it lasts.
+// Each call shows the exporter the proof of the lock for as long as it lasts. Several may last at a time: those
+// that wait, of a caller that makes more than one in one lock hold.
+
+function begin(attachment: Attachment, held: Held): void {
+  attachment.held = held
+  attachment.calls++
+}
+
+function end(attachment: Attachment): void {
+  if (--attachment.calls === 0) attachment.held = undefined
+}
 
 /** Asks the exporter for a table. @internal @rule ATT-15 */
 export function callMap(
@@ -14,24 +24,24 @@ export function callMap(
   direction: Direction,
 ): SgTable | Promise<SgTable> {
   const { ops, state } = attachment.buffer
-  attachment.held = held
+  begin(attachment, held)
   try {
     const result = ops.map(attachment, direction, state)
     return isPromise(result) ? untilSettled(attachment, result) : result
   } finally {
-    if (!attachment.waits) attachment.held = undefined
+    end(attachment)
   }
 }
 
 /** Asks the exporter to keep the memory where it is. @internal @rule ATT-28 */
 export function callPin(attachment: Attachment, held: Held): void | Promise<void> {
   const { ops, state } = attachment.buffer
-  attachment.held = held
+  begin(attachment, held)
   try {
     const result = ops.pin?.(attachment, state)
     if (isPromise(result)) return untilSettled(attachment, result)
   } finally {
-    if (!attachment.waits) attachment.held = undefined
+    end(attachment)
   }
 }
 
@@ -48,31 +58,33 @@ export function callUnmap(
   direction: Direction,
 ): void {
   const { ops, state } = attachment.buffer
-  attachment.held = held
+  begin(attachment, held)
   try {
     const answering: AnyAnswer = ops
     reportRejection('unmap', answering.unmap(attachment, table, direction, state))
   } catch (error) {
     reportThrown('unmap', error)
   }
-  attachment.held = undefined
+  end(attachment)
 }
 
 /** Lets the exporter move the memory again. Never throws. @internal */
 export function callUnpin(attachment: Attachment, held: Held): void {
   const { ops, state } = attachment.buffer
-  attachment.held = held
+  begin(attachment, held)
   try {
     reportRejection('unpin', ops.unpin?.(attachment, state))
   } catch (error) {
     reportThrown('unpin', error)
   }
-  attachment.held = undefined
+  end(attachment)
 }
 
 /** Tells the exporter that a device is gone. Never throws. @internal @rule ATT-9 */
 export function callDetach(attachment: Attachment): void {
-  const { ops, state } = attachment.buffer
+  const { ops, state, released } = attachment.buffer
+  // What the exporter had is back: nothing of it is left to tell about.
+  if (released) return
   try {
     reportRejection('detach', ops.detach?.(attachment, state))
   } catch (error) {
@@ -101,12 +113,11 @@ export function isPromise<T>(result: T | PromiseLike<T>): result is PromiseLike<
 }
 
 async function untilSettled<T>(attachment: Attachment, result: PromiseLike<T>): Promise<T> {
-  attachment.waits = true
+  attachment.calls++
   try {
     return await result
   } finally {
-    attachment.waits = false
-    attachment.held = undefined
+    end(attachment)
   }
 }
 

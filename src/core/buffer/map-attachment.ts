@@ -36,17 +36,22 @@ export function mapAttachment(
   const live = checkAttachment(attachment, 'mapAttachment')
   checkHeld(held, live.buffer.reservation, 'mapAttachment')
   checkMappable(live)
-  const cached = live.cached
-  if (cached === undefined) {
-    const pins = isDynamicExporter(live.buffer) && !debug.moveNotify
-    return makeMapping({ attachment: live, held, direction, pins, signal: options?.signal })
-  }
-  const { cachedDirection } = live
+  if (live.cached !== undefined) return serve(live, live.cached, direction)
+  const pins = isDynamicExporter(live.buffer) && !debug.moveNotify
+  return makeMapping({ attachment: live, held, direction, pins, signal: options?.signal })
+}
+
+/** The table that is kept, for whom it serves. @rule ATT-13 */
+function serve(
+  { device, cachedDirection }: Attachment,
+  cached: SgTable,
+  direction: Direction,
+): SgTable {
   if (cachedDirection === direction || cachedDirection === 'bidirectional') return cached
   throw new DmaBufError(
     'EBUSY',
     'mapAttachment',
-    `${live.device.name} is mapped ${String(cachedDirection)} for as long as it is attached: ` +
+    `${device.name} is mapped ${String(cachedDirection)} for as long as it is attached: ` +
       `detach to map it ${direction}`,
     { rule: 'ATT-13' },
   )
@@ -73,6 +78,12 @@ export function makeMapping(plan: MappingPlan): SgTable | Promise<SgTable> {
 
 async function mapAfter(plan: MappingPlan, pinning: PromiseLike<void>): Promise<SgTable> {
   await pinning
+  try {
+    checkHeld(plan.held, plan.attachment.buffer.reservation, 'mapAttachment')
+  } catch (error) {
+    unpinOf(plan)
+    throw error
+  }
   return mapPinned(plan)
 }
 
@@ -109,12 +120,13 @@ function takeTable(plan: MappingPlan, table: SgTable | null): SgTable | Promise<
   // The lock may be gone where the exporter waited: then the mapping is not the caller's to have.
   try {
     checkHeld(held, reservation, 'mapAttachment')
-    if (attachment.isDynamic || reservation.isSignaled('kernel')) return handOut(plan, table)
+    if (!attachment.isDynamic && !reservation.isSignaled('kernel'))
+      return handOutAfterFences(plan, table)
   } catch (error) {
     undo(plan, table)
     throw error
   }
-  return handOutAfterFences(plan, table)
+  return handOut(plan, table)
 }
 
 // After the map op, since it may have added the fences of the move it made.
@@ -130,7 +142,16 @@ async function handOutAfterFences(plan: MappingPlan, table: SgTable): Promise<Sg
   return handOut(plan, table)
 }
 
-function handOut({ attachment, direction, pins }: MappingPlan, table: SgTable): SgTable {
+function handOut(plan: MappingPlan, table: SgTable): SgTable {
+  const { cached } = plan.attachment
+  if (cached === undefined || cached === table) return handOutNew(plan, table)
+  // Another call in the same lock hold asked as well, and its answer came first: that one is kept.
+  undo(plan, table)
+  return serve(plan.attachment, cached, plan.direction)
+}
+
+function handOutNew(plan: MappingPlan, table: SgTable): SgTable {
+  const { attachment, direction, pins } = plan
   if (table.holder !== undefined)
     warn({
       rule: 'ATT-23',
@@ -192,6 +213,14 @@ export function unmapAttachment(
     return
   }
   checkHeld(held, attachment.buffer.reservation, 'unmapAttachment')
+  const { device, buffer } = attachment
+  if (buffer.released)
+    throw new DmaBufError(
+      'EINVAL',
+      'unmapAttachment',
+      `${device.name} cannot unmap: its buffer was released: keep a handle until detach`,
+      { rule: 'ATT-11' },
+    )
   if (table === attachment.cached) return
   if (table.holder !== attachment) {
     const message = `${attachment.device.name} has no such mapping: it was unmapped, or is another's`

@@ -171,6 +171,12 @@ async function mapFirst(buffer: AttachableBuffer, held: Held): Promise<void> {
       callVunmap(buffer, result)
       held.check('vmap')
     }
+    if (buffer.vmapCount > 0) {
+      // Another call in the same lock hold asked before, and its answer came first: that one is for all.
+      callVunmap(buffer, result)
+      buffer.vmapCount++
+      return
+    }
     const own = new IosysMap()
     own.set(result)
     buffer.vmapPointer = own

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { attachDevice } from '#src/core/buffer/attach.js'
+import type { Attachment } from '#src/core/buffer/attachment.js'
 import type { ImporterOps } from '#src/core/buffer/attachment-ops.js'
 import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
@@ -285,4 +286,32 @@ test('An attachment remembers where it was made, where stacks are wanted', async
   assert.equal((await attachDevice(buffer, npu)).stack, undefined)
   using _debug = setDebug({ stacks: true })
   assert.match((await attachDevice(buffer, npu)).stack!, /npu attached here/)
+})
+
+test('attachDevice where the exporter lets its buffer go meanwhile is EINVAL, and asks nothing more [ATT-11]', async () => {
+  for (const [dynamic, later] of [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ]) {
+    // prettier-ignore
+    const attach = ({ buffer: own }: Attachment) => {
+      Object.assign(own, { released: true })
+      return later === true ? Promise.resolve() : undefined
+    }
+    const buffer = new RecordingBuffer({ dynamic: dynamic === true, replace: { attach } })
+    await assert.rejects(attachDevice(buffer, { name: 'npu' }), isCode('EINVAL', 'ATT-11'))
+    assert.deepEqual(buffer.take().map((call) => call.split(' ')[0]), ['attach']) // prettier-ignore
+    assert.equal(buffer.attachments.size, 0)
+    assert.equal(buffer.reservation.isLocked, false)
+  }
+})
+
+test('attachDevice takes null for no importer of its own kind [ATT-1]', async () => {
+  const buffer = new RecordingBuffer()
+  const none = null as unknown as undefined
+  const attachment = await attachDevice(buffer, { name: 'npu' }, none)
+  assert.equal(attachment.isDynamic, false)
+  assert.equal(attachment.importer, undefined)
 })

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { attachDevice } from '#src/core/buffer/attach.js'
+import type { Attachment } from '#src/core/buffer/attachment.js'
 import { detachDevice } from '#src/core/buffer/detach.js'
 import { isSettled, RecordingBuffer, recordingImporter } from '../../helpers/recording-buffer.js'
 import { collectWarnings } from '../../helpers/warnings.js'
@@ -119,4 +120,20 @@ test('An attachment in the middle goes, the others stay in order [ATT-5, ATT-9]'
     [...buffer.attachments].map(({ device }) => device.name),
     ['c', 'a'],
   )
+})
+
+test('An exporter that detaches inside its own attach changes nothing, and is told [ATT-4, ATT-9]', async () => {
+  using warnings = collectWarnings()
+  const evil = { name: 'evil' }
+  const detach = (attachment: Attachment): void => {
+    if (attachment.device === evil) void attachment.detach()
+  }
+  const buffer = new RecordingBuffer({ replace: { attach: detach } })
+  const first = await attachDevice(buffer, npu)
+  const second = await attachDevice(buffer, evil)
+  assert.deepEqual(warnings.rules, ['ATT-9'])
+  assert.deepEqual([...buffer.attachments], [second, first])
+  await second.detach()
+  await first.detach()
+  assert.equal(buffer.attachments.size, 0)
 })

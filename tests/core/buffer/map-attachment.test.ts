@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { attachDevice } from '#src/core/buffer/attach.js'
 import type { ImporterOps } from '#src/core/buffer/attachment-ops.js'
+import type { Attachment } from '#src/core/buffer/attachment.js'
 import type { Direction } from '#src/core/buffer/device.js'
 import { mapAttachment, unmapAttachment } from '#src/core/buffer/map-attachment.js'
 import { SgTable } from '#src/core/buffer/sg-table.js'
@@ -417,4 +418,72 @@ test('The exporter has the proof of the lock during its calls, and not after the
   await attachment.unmap(table, 'to-device')
   assert.equal(attachment.held, undefined)
   assert.deepEqual(proofs, [['pin', true], ['map', true], ['unmap', true], ['unpin', true]]) // prettier-ignore
+})
+
+test('The exporter has the proof while any of its calls waits, also where others are over [C-7]', async () => {
+  const proofs: boolean[] = []
+  const ends: (() => void)[] = []
+  const map = async (a: Attachment) => {
+    await new Promise<void>((resolve) => ends.push(resolve))
+    proofs.push(a.held !== undefined)
+    return SgTable.fromPages([1])
+  }
+  const { buffer, attachment } = await attached({ replace: { map } })
+  using held = await buffer.reservation.lock()
+  const mappings = [0, 1].map(() => attachment.mapLocked(held, 'to-device'))
+  ends[0]!()
+  attachment.unmapLocked(held, await mappings[0]!, 'to-device')
+  ends[1]!()
+  await mappings[1]
+  assert.deepEqual(proofs, [true, true])
+  assert.equal(attachment.held, undefined)
+})
+
+test('mapAttachment does not ask for a table where the lock went while the exporter pinned [C-7, C-8]', async () => {
+  let pinned = (): void => {}
+  const pin = () => new Promise<void>((resolve) => (pinned = resolve))
+  const { buffer, attachment } = await attached(
+    { dynamic: true, replace: { pin } },
+    recordingImporter(),
+  )
+  const held = await buffer.reservation.lock()
+  const mapping = attachment.mapLocked(held, 'to-device')
+  held.release()
+  pinned()
+  await assert.rejects(mapping, isCode('EINVAL'))
+  assert.deepEqual(
+    buffer.take().map((call) => call.split(' ')[0]),
+    ['pin', 'unpin'],
+  )
+})
+
+test('mapAttachment twice in one lock hold keeps one table, and gives the other back [ATT-13, ATT-18]', async () => {
+  for (const [second, isServed] of [
+    ['to-device', true],
+    ['from-device', false],
+  ] as const) {
+    // prettier-ignore
+    const map = async () => SgTable.fromPages([1])
+    const { buffer, attachment } = await attached({ cachesMappings: true, replace: { map } })
+    using held = await buffer.reservation.lock()
+    const [kept, other] = await Promise.allSettled([
+      attachment.mapLocked(held, 'to-device'),
+      attachment.mapLocked(held, second),
+    ])
+    assert.ok(kept.status === 'fulfilled')
+    if (isServed) assert.ok(other.status === 'fulfilled' && other.value === kept.value)
+    else assert.ok(other.status === 'rejected' && DmaBufError.is(other.reason, 'EBUSY'))
+    assert.equal(attachment.cached, kept.value)
+    assert.equal(buffer.calls.filter((call) => call.startsWith('unmap')).length, 1)
+  }
+})
+
+test('unmapAttachment of a buffer that was released asks nothing of its exporter [ATT-11]', async () => {
+  const { buffer, attachment } = await attached()
+  using held = await buffer.reservation.lock()
+  const table = await attachment.mapLocked(held, 'to-device')
+  buffer.take()
+  buffer.released = true
+  assert.throws(() => attachment.unmapLocked(held, table, 'to-device'), isCode('EINVAL', 'ATT-11'))
+  assert.deepEqual(buffer.take(), [])
 })

@@ -221,3 +221,23 @@ test('An exporter without a vunmap op needs none', async () => {
   await vunmapUnlocked(buffer, map)
   assert.equal(buffer.vmapCount, 0)
 })
+
+test('vmapBuffer twice in one lock hold, while the exporter takes its time, is one map for both [CPU-11, CPU-12]', async () => {
+  const maps = [new Uint8Array(8), new Uint8Array(8)]
+  const vmap = async () => {
+    const bytes = maps.pop()!
+    await Promise.resolve()
+    return IosysMap.ofMemory(bytes)
+  }
+  const buffer = new RecordingBuffer({ replace: { vmap } })
+  const [one, two] = [new IosysMap(), new IosysMap()]
+  using held = await buffer.reservation.lock()
+  await Promise.all([vmapBuffer(buffer, held, one), vmapBuffer(buffer, held, two)])
+  assert.equal(buffer.vmapCount, 2)
+  assert.equal(one.equals(two), true)
+  vunmapBuffer(buffer, held, one)
+  vunmapBuffer(buffer, held, two)
+  assert.equal(buffer.vmapCount, 0)
+  const called = (name: string) => buffer.calls.filter((call) => call.startsWith(name)).length
+  assert.deepEqual([called('vmap'), called('vunmap')], [2, 2])
+})
