@@ -67,7 +67,7 @@ export class BufferRig implements Disposable {
     assert.equal(this.exporter.released, true, 'The buffer was not released')
     if (this.object.hasOwnReservation && this.object.knownReservation !== undefined)
       assert.equal(this.object.knownReservation.isLocked, false)
-    assert.equal(this.object.links.isLinked, false)
+    assert.equal(this.object.links.object !== undefined, false)
     this.fences.finish()
   }
 }

@@ -4,6 +4,7 @@ import { Reservation } from '../reservation/reservation.js'
 import { usageToWaitFor } from '../reservation/usage.js'
 import type { AttachableBuffer } from './attachment-ops.js'
 import { AttachmentList } from './attachment-list.js'
+import { BufferLinks } from './buffer-list.js'
 import type { IosysMap } from './iosys-map.js'
 import type { BufferOwner, ExporterOps } from './exporter.js'
 import { BufferPoll } from './poll.js'
@@ -35,15 +36,6 @@ const O_RDWR = 2
 
 let inodes = 0n
 
-/** Where a buffer stands in the list of all. @internal */
-export interface BufferLinks {
-  isLinked: boolean
-  newer: BufferObject | undefined
-  older: BufferObject | undefined
-  newerTwin: BufferObject | undefined
-  olderTwin: BufferObject | undefined
-}
-
 /**
  * The buffer itself: what all handles, brackets and loans refer to and keep alive. Counted as the
  * kernel counts files; the last reference releases the memory.
@@ -67,13 +59,7 @@ export class BufferObject implements AttachableBuffer {
   /** The map that all of those share. @rule CPU-11 */
   vmapPointer: IosysMap | undefined = undefined
   /** Its place in the list of all. @internal */
-  readonly links: BufferLinks = {
-    isLinked: false,
-    newer: undefined,
-    older: undefined,
-    newerTwin: undefined,
-    olderTwin: undefined,
-  }
+  readonly links: BufferLinks
   #reservation: Reservation | undefined
   #attachments: AttachmentList | undefined
   #poll: BufferPoll | undefined
@@ -87,6 +73,7 @@ export class BufferObject implements AttachableBuffer {
     this.exporterName = info.exporterName
     this.lengthBytes = info.lengthBytes
     this.inode = info.inode ?? ++inodes
+    this.links = new BufferLinks(this.inode)
     this.flags = (info.flags ?? O_RDWR) & KEPT_FLAGS
     this.ops = info.ops
     this.state = info.state

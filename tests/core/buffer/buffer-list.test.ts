@@ -13,6 +13,7 @@ import {
 import { BufferObject } from '#src/core/buffer/buffer-object.js'
 import { bufferObject } from '#src/core/buffer/buffer.js'
 import { exportFake, FakeExporter, fakeBuffer } from '../../helpers/fake-exporter.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 
 function objectWith(inode?: bigint): BufferObject {
   const state = new FakeExporter(1)
@@ -123,4 +124,23 @@ test('linkBuffer and unlinkBuffer agree with an array in any order [BUF-13]', ()
       model.forEach(unlinkBuffer)
     }),
   )
+})
+
+test('A buffer that was forgotten open is not kept by the list, and leaves it once it is collected', async () => {
+  using _warnings = collectWarnings()
+  const inode = 2n ** 61n
+  const forgotten = ((): WeakRef<BufferObject> => {
+    const object = objectWith(inode)
+    linkBuffer(object)
+    assert.equal(objectByInode(inode), object)
+    return new WeakRef(object)
+  })()
+  const before = bufferCount()
+  for (let round = 0; round < 50 && forgotten.deref() !== undefined; round++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    gc!()
+  }
+  assert.equal(forgotten.deref(), undefined)
+  assert.equal(objectByInode(inode), undefined)
+  assert.equal(bufferCount(), before - 1)
 })
