@@ -9,6 +9,7 @@ import {
   IosysMap,
   isEscaped,
   MapArea,
+  mapFile,
   mmapBuffer,
   PAGE_BYTES,
   RevocableBytes,
@@ -66,8 +67,14 @@ area.bytes[1] = 8
 endCpuAccess(frame, 'to-device')
 assert.deepEqual(calls.slice(2), ['begin to-device', 'end to-device'])
 
+// By pages of its own descriptor, as a program maps it: such an area keeps the buffer from the beginning.
+const buffer = bufferObject(frame, 'map')
+buffer.get() // a reference for the area, which puts it when it is closed
+using own = new MapArea(1, 1, buffer)
+await mapFile(buffer, own)
+assert.equal(own.bytes?.[1], 8)
+
 // Whole, for a driver that draws into it: with the lock in hand, or without, or until the end of a scope.
-const buffer = bufferObject(frame, 'draw')
 const map = new IosysMap()
 using held = await frame.reservation.lock()
 await vmapBuffer(buffer, held, map)
