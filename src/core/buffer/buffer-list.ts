@@ -103,7 +103,8 @@ export function bufferCount(): number {
 }
 
 /**
- * All buffers, newest first, borrowed. A buffer that goes while the walk stands on it ends nothing.
+ * All buffers, newest first, borrowed. A buffer that goes while the walk stands on it ends nothing; one that
+ * went before the walk came to it is left out.
  *
  * @internal
  * @rule BUF-13

@@ -23,7 +23,6 @@ export async function describeBuffers(options: WaitOptions = {}): Promise<string
   let count = 0
   let bytes = 0
   for (const object of bufferObjects()) {
-    if (object.released) continue
     object.get()
     try {
       text += await describeBuffer(object, options)

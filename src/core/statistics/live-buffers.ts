@@ -10,7 +10,6 @@ import { DmaBuf } from '../buffer/buffer.js'
  */
 export function* liveBuffers(): Generator<DmaBuf, void> {
   for (const object of bufferObjects()) {
-    if (object.released) continue
     using buffer = new DmaBuf(object)
     yield buffer
   }

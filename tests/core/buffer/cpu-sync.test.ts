@@ -172,6 +172,9 @@ test('An access keeps nobody else away: not the CPU, not a device, not the lock 
   await attachment.detach()
   using held = rig.object.reservation.tryLock()
   assert.ok(held)
+  const begun = rig.buffer.beginCpuAccess('write')
+  assert.equal(await isSettled(begun), true, 'A lock that somebody holds is not waited for')
+  ;(await begun).end()
 })
 
 test('An access publishes no fence, and sharing needs none [PROP-7]', async () => {

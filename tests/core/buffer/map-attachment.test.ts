@@ -314,6 +314,15 @@ test('unmap of a table that is not mapped, or by another attachment, warns and d
   assert.deepEqual(rulesOf(warnings), ['ATT-21', 'ATT-21'])
 })
 
+test('With MOVE_NOTIFY a dynamic importer maps and unmaps without a pin [ATT-14, C-6]', async () => {
+  const { buffer, attachment } = await attached(pinning, recordingImporter())
+  using _debug = setDebug({ moveNotify: true })
+  const table = await attachment.map('to-device')
+  await attachment.unmap(table, 'to-device')
+  const calls = buffer.take()
+  assert.deepEqual(calls, ['map npu to-device, locked', 'unmap npu to-device, locked'])
+})
+
 test('A mapping that was pinned is unpinned, though MOVE_NOTIFY was switched on meanwhile [ATT-14]', async () => {
   const { buffer, attachment } = await attached(pinning, recordingImporter())
   const table = await attachment.map('to-device')
