@@ -239,8 +239,6 @@ export function endMapping(
 ): void {
   const { pinned } = table
   if (table.mangled) mangleLinks(table)
-  table.mangled = false
-  table.pinned = false
   table.holder = undefined
   attachment.mappings--
   callUnmap(attachment, held, table, direction)

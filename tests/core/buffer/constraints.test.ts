@@ -217,6 +217,7 @@ const meaningless: readonly DeviceConstraints[] = [
   { addressMask: -1 },
   { boundaryBytes: 4097 },
   { alignBytes: 3 },
+  { alignBytes: 0.5 },
 ]
 for (const constraints of meaningless)
   test(`checkConstraints refuses ${JSON.stringify(constraints)}`, () => {
@@ -226,6 +227,7 @@ for (const constraints of meaningless)
 
 test('checkConstraints takes what has a meaning', () => {
   checkConstraints({ name: 'free' })
+  checkConstraints(camera({}))
   checkConstraints(
     camera({ maxSegmentBytes: 1, maxSegments: 1, boundaryBytes: 1, alignBytes: 1, addressMask: 1 }),
   )

@@ -38,7 +38,11 @@ test('mapAttachment of nothing warns and is EINVAL [ATT-12, API-2]', async () =>
   using held = await buffer.reservation.lock()
   using warnings = collectWarnings()
   for (const nothing of [null, undefined])
-    assert.throws(() => mapAttachment(nothing, held, 'to-device'), isCode('EINVAL', 'ATT-12'))
+    assert.throws(() => mapAttachment(nothing, held, 'to-device'), {
+      code: 'EINVAL',
+      rule: 'ATT-12',
+      operation: 'mapAttachment',
+    })
   assert.deepEqual(rulesOf(warnings), ['ATT-12', 'ATT-12'])
 })
 
@@ -50,11 +54,35 @@ test('mapAttachment and unmapAttachment need the lock of this buffer, still held
   const released = await buffer.reservation.lock()
   released.release()
   for (const held of [foreign, released]) {
-    assert.throws(() => mapAttachment(attachment, held, 'to-device'), isCode('EINVAL'))
-    assert.throws(() => unmapAttachment(attachment, held, table, 'to-device'), isCode('EINVAL'))
+    assert.throws(() => mapAttachment(attachment, held, 'to-device'), {
+      code: 'EINVAL',
+      operation: 'mapAttachment',
+    })
+    assert.throws(() => unmapAttachment(attachment, held, table, 'to-device'), {
+      code: 'EINVAL',
+      operation: 'unmapAttachment',
+    })
   }
   assert.deepEqual(buffer.take(), [])
 })
+
+for (const dynamic of [false, true])
+  test(`mapAttachment of a ${dynamic ? 'dynamic' : 'static'} importer answers at once where nothing has to be waited for`, async () => {
+    const { buffer, attachment } = await attached(
+      { dynamic },
+      dynamic ? recordingImporter() : undefined,
+    )
+    using held = await buffer.reservation.lock()
+    assert.ok(mapAttachment(attachment, held, 'to-device') instanceof SgTable)
+    held.release()
+    // A dynamic one waits for the exporter's fences itself.
+    await buffer.add('kernel')
+    using again = await buffer.reservation.lock()
+    const result = mapAttachment(attachment, again, 'to-device')
+    assert.equal(result instanceof SgTable, dynamic)
+    buffer.signalAll()
+    assert.ok((await result) instanceof SgTable)
+  })
 
 test('Several mappings of one attachment are tables of their own [ATT-23]', async () => {
   const { buffer, attachment } = await attached()
@@ -181,8 +209,24 @@ test('Mapping under a lock that was released meanwhile is undone [C-8]', async (
   assert.equal(await isSettled(mapping), false)
   held.release()
   buffer.signalAll()
-  await assert.rejects(mapping, isCode('EINVAL'))
+  await assert.rejects(mapping, { code: 'EINVAL', operation: 'mapAttachment' })
   assert.deepEqual(buffer.take().at(-1), 'unmap npu to-device')
+  assert.equal(attachment.mappings, 0)
+})
+
+test('Mapping under a lock that was released while the exporter waited is undone, with nothing to wait for [C-8]', async () => {
+  let go = (): void => {}
+  const { buffer, attachment } = await attached({
+    replace: {
+      map: (a) => new Promise((resolve) => (go = () => resolve(buffer.newTable(a)))),
+    },
+  })
+  const held = await buffer.reservation.lock()
+  const mapping = attachment.mapLocked(held, 'to-device')
+  held.release()
+  go()
+  await assert.rejects(mapping, { code: 'EINVAL', operation: 'mapAttachment' })
+  assert.deepEqual(buffer.take(), ['map npu to-device, locked', 'unmap npu to-device'])
   assert.equal(attachment.mappings, 0)
 })
 
@@ -247,6 +291,8 @@ for (const [{ address, lengthBytes }, count] of runs)
     using _debug = setDebug({ reportAlignment: true })
     assert.ok((await attachment.map('to-device')) instanceof SgTable)
     assert.deepEqual(rulesOf(warnings), new Array(count).fill('ATT-20'))
+    const where = `recorder mapped ${lengthBytes} bytes at 0x${address.toString(16)} for npu:`
+    assert.ok(warnings.list.every(({ message }) => message.startsWith(where)))
   })
 
 test('The core does not look at the direction: it is the exporter that has to know it [ATT-24]', async () => {
@@ -362,9 +408,17 @@ test('An attachment maps nothing after detach, and nothing of a released buffer 
   const other = await attachDevice(buffer, { name: 'gpu' })
   await attachment.detach()
   buffer.take()
-  await assert.rejects(attachment.map('to-device'), isCode('EINVAL', 'ATT-9'))
+  await assert.rejects(attachment.map('to-device'), {
+    code: 'EINVAL',
+    rule: 'ATT-9',
+    message: /npu cannot map: it is detached/,
+  })
   buffer.released = true
-  await assert.rejects(other.map('to-device'), isCode('EINVAL', 'ATT-11'))
+  await assert.rejects(other.map('to-device'), {
+    code: 'EINVAL',
+    rule: 'ATT-11',
+    message: /gpu cannot map: its buffer was released/,
+  })
   assert.deepEqual(buffer.take(), [])
 })
 

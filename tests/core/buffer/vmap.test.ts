@@ -3,14 +3,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { IosysMap } from '#src/core/buffer/iosys-map.js'
-import { vmapBuffer, vmapUnlocked, vunmapBuffer, vunmapUnlocked } from '#src/core/buffer/vmap.js'
+import {
+  openVmap,
+  vmapBuffer,
+  vmapUnlocked,
+  vunmapBuffer,
+  vunmapUnlocked,
+} from '#src/core/buffer/vmap.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { Reservation } from '#src/core/reservation/reservation.js'
 import { isSettled, RecordingBuffer } from '../../helpers/recording-buffer.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
-const isCode = (code: string, rule?: string) => (error: unknown) =>
-  DmaBufError.is(error, code) && (rule === undefined || error.rule === rule)
+const isCode =
+  (code: string, rule?: string, operation = 'vmap') =>
+  (error: unknown) =>
+    DmaBufError.is(error, code) &&
+    (rule === undefined || error.rule === rule) &&
+    (code === 'ERR_DMABUF_BUG' || error.operation === operation)
 const isBug = (rule: string) => isCode('ERR_DMABUF_BUG', rule)
 
 /** A map that is not null, to see it cleared. */
@@ -174,7 +184,7 @@ test('vunmapBuffer needs the lock of this buffer [CPU-12, C-8]', async () => {
   const map = new IosysMap()
   await vmapUnlocked(buffer, map)
   using foreign = await new Reservation().lock()
-  assert.throws(() => vunmapBuffer(buffer, foreign, map), isCode('EINVAL'))
+  assert.throws(() => vunmapBuffer(buffer, foreign, map), isCode('EINVAL', undefined, 'vunmap'))
   assert.equal(buffer.vmapCount, 1)
 })
 
@@ -240,4 +250,41 @@ test('vmapBuffer twice in one lock hold, while the exporter takes its time, is o
   assert.equal(buffer.vmapCount, 0)
   const called = (name: string) => buffer.calls.filter((call) => call.startsWith(name)).length
   assert.deepEqual([called('vmap'), called('vunmap')], [2, 2])
+})
+
+/** A recorder whose references are counted. */
+class CountedRecorder extends RecordingBuffer {
+  references = 0
+  get(): void {
+    this.references++
+  }
+  put(): void {
+    this.references--
+  }
+}
+
+test('openVmap keeps the buffer until its map is taken back, once [CPU-15]', async () => {
+  const buffer = new CountedRecorder()
+  const vmap = await openVmap(buffer)
+  assert.equal(buffer.references, 1)
+  assert.equal(vmap.map.bytes.buffer, buffer.memory.buffer)
+  const ending = vmap.end()
+  assert.equal(vmap.end(), ending)
+  await vmap[Symbol.asyncDispose]()
+  assert.equal(buffer.references, 0)
+  assert.deepEqual(buffer.take(), ['vmap, locked', 'vunmap, locked'])
+})
+
+test('openVmap that fails keeps nothing', async () => {
+  const buffer = new CountedRecorder({ without: ['vmap'] })
+  await assert.rejects(openVmap(buffer), isCode('EINVAL', 'CPU-9'))
+  assert.equal(buffer.references, 0)
+})
+
+test('Vmap.end gives the buffer back also where the map is not the buffer’s any more', async () => {
+  const buffer = new CountedRecorder()
+  const vmap = await openVmap(buffer)
+  vmap.map.clear()
+  await assert.rejects(vmap.end(), isBug('CPU-12'))
+  assert.equal(buffer.references, 0)
 })
