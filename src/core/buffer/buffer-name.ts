@@ -19,7 +19,7 @@ export function checkName(name: string, operation: string): void {
 function utf8LengthBytes(text: string): number {
   let length = 0
   for (const character of text) {
-    const point = character.codePointAt(0) ?? 0
+    const point = character.codePointAt(0)!
     length += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
   }
   return length

@@ -19,7 +19,7 @@ export async function waitUntilReady(
   options: WaitOptions = {},
 ): Promise<void> {
   const { timeoutMs, signal } = options
-  if (timeoutMs !== undefined) checkWait({ timeoutMs })
+  checkWait({ timeoutMs })
   const event = to === 'write' ? POLL_OUT : POLL_IN
   const sleeper = new PollSleeper(options)
   object.get()
@@ -28,8 +28,7 @@ export async function waitUntilReady(
   try {
     while (!(await look(object, event, sleeper))) await sleeper.sleep()
   } catch (error) {
-    if (signal?.aborted === true && error !== signal.reason && DmaBufError.is(error, 'EINTR'))
-      throw signal.reason
+    if (signal?.aborted === true && DmaBufError.is(error, 'EINTR')) throw signal.reason
     if (error !== signal?.reason && DmaBufError.is(error, 'ETIMEDOUT'))
       throw timeoutError(object, to, timeoutMs)
     throw error

@@ -28,7 +28,7 @@ export async function beginSync(
 ): Promise<void> {
   if (object === undefined || object === null) refuse('beginCpuAccess', 'CPU-1')
   const timeoutMs = options?.timeoutMs
-  if (timeoutMs !== undefined) checkWait({ timeoutMs })
+  checkWait({ timeoutMs })
   const endNs = timeoutMs === undefined ? Infinity : host().nowNs() + timeoutMs * 1e6
   const { ops, state } = object
   if (ops.beginCpuAccess !== undefined) await ops.beginCpuAccess(direction, state)
@@ -50,8 +50,7 @@ export async function beginSync(
  */
 export function endSync(object: BufferObject | null | undefined, direction: Direction): void {
   if (object === undefined || object === null) refuse('endCpuAccess', 'CPU-6')
-  const result: unknown = object.ops.endCpuAccess?.(direction, object.state)
-  if (result !== undefined) reportRejection('endCpuAccess', result)
+  reportRejection('endCpuAccess', object.ops.endCpuAccess?.(direction, object.state))
 }
 
 /** Begins an access of that kind. @internal */

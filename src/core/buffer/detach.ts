@@ -61,11 +61,10 @@ function unlist(attachment: Attachment, held: Held): void {
     const message = `${device.name} is detached with ${mappings} mappings: unmap first`
     warn({ rule: 'ATT-10', message, stack })
   }
-  if (cached !== undefined && cachedDirection !== undefined) {
+  if (cached !== undefined) {
     attachment.cached = undefined
-    attachment.cachedDirection = undefined
     attachment.mappings++
-    endMapping(attachment, held, cached, cachedDirection)
+    endMapping(attachment, held, cached, cachedDirection!)
   }
   buffer.attachments.remove(attachment)
   held.release()

@@ -33,7 +33,6 @@ export class PollWaiters {
 
   /** Calls everybody who waits for an event, since a fence signalled. What they throw is reported. @rule BUF-44, PORT-4 */
   wake(event: number): void {
-    if (this.#waiters.length === 0) return
     // A copy: whoever is woken may go, or come again.
     const woken = this.#waiters.filter(({ events }) => (events & event) !== 0)
     const outer = this.#waking

@@ -65,7 +65,7 @@ function warnOfAttachments(object: BufferObject): void {
   const devices = Array.from(object.attachments, ({ device }) => device.name).join(', ')
   const [newest] = object.attachments
   const message = `${nameOf(object)} was released with devices attached: ${devices}. Detach them first`
-  warn({ rule: 'BUF-24', message, stack: newest?.stack })
+  warn({ rule: 'BUF-24', message, stack: newest!.stack })
 }
 
 function nameOf({ exporterName, inode }: BufferObject): string {

@@ -44,15 +44,16 @@ test('attachDevice without importer ops makes a static attachment [ATT-1, C-3]',
   assert.equal(attachment.importerPrivate, undefined)
 })
 
-const refused: readonly [string, () => Promise<unknown>][] = [
-  ['no buffer', () => attachDevice(null, npu)],
-  ['no device', () => attachDevice(new RecordingBuffer(), undefined)],
-  ['an importer without moveNotify', () => attachDevice(new RecordingBuffer(), npu, {} as ImporterOps)], // prettier-ignore
+const missing = /A buffer and a device are needed/
+const refused: readonly [string, () => Promise<unknown>, RegExp][] = [
+  ['no buffer', () => attachDevice(null, npu), missing],
+  ['no device', () => attachDevice(new RecordingBuffer(), undefined), missing],
+  ['an importer without moveNotify', () => attachDevice(new RecordingBuffer(), npu, {} as ImporterOps), /needs moveNotify/], // prettier-ignore
 ]
-for (const [what, attach] of refused)
+for (const [what, attach, message] of refused)
   test(`attachDevice with ${what} warns and is EINVAL [ATT-2, API-2]`, async () => {
     using warnings = collectWarnings()
-    await assert.rejects(attach(), isCode('EINVAL', 'ATT-2'))
+    await assert.rejects(attach(), { code: 'EINVAL', rule: 'ATT-2', message })
     assert.deepEqual(
       warnings.list.map(({ rule }) => rule),
       ['ATT-2'],
@@ -147,6 +148,16 @@ test('An exporter without attach and detach ops takes any device', async () => {
   await attachment.detach()
   assert.deepEqual(buffer.take(), [])
 })
+
+for (const later of [false, true])
+  test(`An attach op that said yes ${later ? 'later' : 'at once'} hears of the end where the reservation is gone [ATT-4]`, async () => {
+    const attach = later ? () => Promise.resolve() : () => {}
+    const buffer = new RecordingBuffer({ replace: { attach } })
+    buffer.reservation.destroy()
+    await assert.rejects(attachDevice(buffer, npu))
+    assert.deepEqual(buffer.take(), ['attach npu', 'detach npu'])
+    checkWhole(buffer)
+  })
 
 interface Failure {
   readonly op: OpName

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { attachDevice } from '#src/core/buffer/attach.js'
+import { setDebug } from '#src/core/debug.js'
 import { isSettled, RecordingBuffer, recordingImporter } from '../../helpers/recording-buffer.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
@@ -35,6 +36,14 @@ test('Attachment.map and unmap wait for the lock, whatever a signal says [ATT-22
   await unmapping
   assert.deepEqual(buffer.take(), ['map npu to-device, locked', 'unmap npu to-device, locked'])
   assert.equal(buffer.alive, 0)
+})
+
+test('Attachment.stack tells where it was attached, with debug.stacks only', async () => {
+  const { attachment: silent } = await attached()
+  assert.equal(silent.stack, undefined)
+  using _debug = setDebug({ stacks: true })
+  const { attachment } = await attached()
+  assert.match(attachment.stack ?? '', /npu attached here[^]*attach/)
 })
 
 test('Attachment.mapLocked and unmapLocked leave the lock to their caller [ATT-22, C-8]', async () => {

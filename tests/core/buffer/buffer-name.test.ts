@@ -7,8 +7,27 @@ import { signalFence } from '#src/core/fence/fence.js'
 import { BufferRig } from '../../helpers/buffer-rig.js'
 import { exportFake, FakeExporter, fakeBuffer } from '../../helpers/fake-exporter.js'
 
-const RIGHT = ['', 'x', 'x'.repeat(31), 'é'.repeat(15), '€'.repeat(10), '🙂'.repeat(7) + 'abc']
-const WRONG = ['x'.repeat(32), 'é'.repeat(16), '€'.repeat(11), '🙂'.repeat(8), 'a\0']
+const RIGHT = [
+  '',
+  'x',
+  'x'.repeat(31),
+  'é'.repeat(15),
+  '€'.repeat(10),
+  '🙂'.repeat(7) + 'abc',
+  '\x7f'.repeat(31),
+  '\u07ff'.repeat(15),
+  '\uffff'.repeat(10),
+]
+const WRONG = [
+  'x'.repeat(32),
+  'é'.repeat(16),
+  '€'.repeat(11),
+  '🙂'.repeat(8),
+  'a\0',
+  '\x80'.repeat(16),
+  '\u0800'.repeat(11),
+  '\u{10000}'.repeat(8),
+]
 
 test('checkName takes 0 to 31 bytes of UTF-8 without NUL [BUF-52]', () => {
   for (const name of RIGHT) checkName(name, 'test')

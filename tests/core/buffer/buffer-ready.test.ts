@@ -2,11 +2,14 @@
 // Method: fences under the test's hand, a manual clock, signals aborted in every state.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { POLL_IN } from '#src/core/buffer/poll-events.js'
+import { DmaBufError } from '#src/core/errors.js'
 import { signalFence } from '#src/core/fence/fence.js'
 import { Reservation } from '#src/core/reservation/reservation.js'
 import { BufferRig } from '../../helpers/buffer-rig.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
 import { isSettled } from '../../helpers/recording-buffer.js'
+import { collectWarnings } from '../../helpers/warnings.js'
 
 test('DmaBuf.ready settles at once where nothing is pending, whatever the time and the signal', async () => {
   using rig = new BufferRig()
@@ -74,6 +77,43 @@ test('DmaBuf.ready fails with ETIMEDOUT when the time is over, and says who is w
   assert.equal(time.clock.timerCount, 0)
   assert.equal(rig.object.poll.waiters.size, 0)
   assert.equal(rig.extra, 1, 'The slot stays armed')
+  signalFence(fence)
+})
+
+test('DmaBuf.ready to write that times out names the reader', async () => {
+  using time = useManualClock()
+  using rig = new BufferRig()
+  const fence = rig.add('read', { seqno: 7 })
+  const ready = rig.buffer.ready('write', { timeoutMs: 20 })
+  assert.equal(await isSettled(ready), false)
+  time.clock.advance(20)
+  await assert.rejects(ready, {
+    code: 'ETIMEDOUT',
+    message: /Not ready to write after 20 ms: waiting for test ring seqno 7/,
+  })
+  signalFence(fence)
+})
+
+test('DmaBuf.ready that is woken while it waits for the lock looks again without a word', async () => {
+  using warnings = collectWarnings()
+  using rig = new BufferRig()
+  const fence = rig.add('write')
+  assert.equal(rig.poll(POLL_IN), 0)
+  const held = rig.object.reservation.tryLock()
+  const ready = rig.buffer.ready('read')
+  signalFence(fence)
+  assert.equal(await isSettled(ready), false)
+  held!.release()
+  await ready
+  assert.deepEqual(warnings.rules, [])
+})
+
+test('DmaBuf.ready rejects with the reason of a signal as it is, an ETIMEDOUT of its own, too', async () => {
+  using rig = new BufferRig()
+  const fence = rig.add('write')
+  const reason = new DmaBufError('ETIMEDOUT', 'test', 'Somebody else ran out of time')
+  const ready = rig.buffer.ready('read', { signal: AbortSignal.abort(reason) })
+  await assert.rejects(ready, (error) => error === reason)
   signalFence(fence)
 })
 
@@ -153,7 +193,9 @@ test('DmaBuf.ready fails with EIO where the reservation is gone [BUF-37]', async
   const reservation = new Reservation()
   using rig = new BufferRig({ info: { reservation } })
   reservation.destroy()
-  await assert.rejects(rig.buffer.ready('read'), { code: 'EIO', rule: 'BUF-37' })
+  const gone = { code: 'EIO', rule: 'BUF-37' }
+  await assert.rejects(rig.buffer.ready('read'), gone)
+  await assert.rejects(rig.buffer.ready('read', { signal: AbortSignal.abort() }), gone)
   assert.equal(rig.extra, 0)
 })
 

@@ -50,6 +50,17 @@ test('A watch that throws at the end is reported, and stops nothing [PORT-4]', (
   assert.deepEqual(warnings.rules, ['PORT-4'])
 })
 
+test('Disposing a watch, once or twice, takes no other watch away', () => {
+  const told: string[] = []
+  const watch = (name: string) => watchBuffers({ released: () => told.push(name) })
+  const first = watch('first')
+  using _second = watch('second')
+  const third = watch('third')
+  for (const gone of [first, third, third]) gone[Symbol.dispose]()
+  fakeBuffer().buffer.close()
+  assert.deepEqual(told, ['second'])
+})
+
 test('A watch that was disposed hears nothing any more', () => {
   const watch = watchBuffers({ exported: () => assert.fail('Told') })
   watch[Symbol.dispose]()

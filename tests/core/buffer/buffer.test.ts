@@ -12,6 +12,7 @@ import { PAGE_BYTES } from '#src/core/buffer/page.js'
 import { POLL_IN } from '#src/core/buffer/poll-events.js'
 import { setDebug } from '#src/core/debug.js'
 import { signalFence } from '#src/core/fence/fence.js'
+import { stubFence } from '#src/core/fence/stub.js'
 import { onWarning, type Warning } from '#src/core/warn.js'
 import { BufferRig } from '../../helpers/buffer-rig.js'
 import { deferred } from '../../helpers/deferred.js'
@@ -111,6 +112,7 @@ test('exportBuffer gives the owner back where a later step fails, and does not r
   }
   assert.equal(owners, 0)
   assert.deepEqual(warnings.rules, ['PORT-4'])
+  assert.match(warnings.list[0]!.message, /^put of the owner must not throw: Error: broken/)
   assert.deepEqual(exporter.calls, [])
   assert.equal(bufferCount(), before)
 })
@@ -243,12 +245,17 @@ test('Every method of a closed handle fails with EBADF, the facts stay readable 
   buffer.close()
   assert.throws(() => buffer.dup(), { ...closed, operation: 'dup' })
   assert.throws(() => buffer.setName('x'), { ...closed, operation: 'setName' })
-  assert.throws(() => buffer.tryBeginCpuAccess('read'), closed)
+  assert.throws(() => buffer.tryBeginCpuAccess('read'), {
+    ...closed,
+    operation: 'tryBeginCpuAccess',
+  })
   assert.throws(() => bufferObject(buffer, 'share'), { ...closed, operation: 'share' })
-  await assert.rejects(buffer.beginCpuAccess('read'), closed)
+  await assert.rejects(buffer.beginCpuAccess('read'), { ...closed, operation: 'beginCpuAccess' })
+  await assert.rejects(buffer.vmap(), { ...closed, operation: 'vmap' })
+  await assert.rejects(buffer.addFence(stubFence(), 'read'), { ...closed, operation: 'addFence' })
   await assert.rejects(
     buffer.lend('read', async () => assert.fail('Lent after close()')),
-    closed,
+    { ...closed, operation: 'lend' },
   )
   assert.deepEqual(
     [buffer.name, buffer.inode, buffer.lengthBytes, buffer.exporterName, buffer.closed],

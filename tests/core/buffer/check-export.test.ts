@@ -17,6 +17,14 @@ function without(ops: Broken, ...names: string[]): Broken {
   return Object.fromEntries(Object.entries(ops).filter(([name]) => !names.includes(name)))
 }
 
+/** What the refusals of a rule say. */
+const REASONS: Readonly<Record<string, RegExp>> = {
+  'BUF-2': /Exporter needs (a state|ops|map, unmap and release: \w+)$/,
+  'BUF-3': /cannot have cached mappings/,
+  'BUF-4': /come together/,
+  'BUF-11': /Exporter needs a name/,
+}
+
 /** The rule that refuses an export, and what was warned of meanwhile. */
 function refusal(change: Broken): { rule: string | undefined; warned: readonly string[] } {
   using warnings = collectWarnings()
@@ -27,10 +35,11 @@ function refusal(change: Broken): { rule: string | undefined; warned: readonly s
   const info = { exporterName: 'fake', lengthBytes: 1, ops: whole, state: {}, owner, ...change }
   assert.throws(
     () => exportBuffer(info as unknown as ExportInfo),
-    (error: { code: string; operation: string; rule: string }) => {
+    (error: { code: string; operation: string; rule: string; message: string }) => {
       assert.equal(error.code, 'EINVAL')
       assert.equal(error.operation, 'exportBuffer')
       rule = error.rule
+      assert.match(error.message, REASONS[rule]!)
       return true
     },
   )

@@ -44,10 +44,14 @@ test('detach unmaps and unpins what is cached with the lock, and tells the expor
 test('detach unmaps a cached mapping with the direction it was cached with [ATT-9, ATT-18]', async () => {
   const buffer = new RecordingBuffer({ cachesMappings: true })
   const attachment = await attachDevice(buffer, npu)
-  await attachment.map('from-device')
+  const table = await attachment.map('from-device')
   buffer.take()
   await attachment.detach()
   assert.deepEqual(buffer.take(), ['unmap npu from-device, locked', 'detach npu'])
+  assert.equal(attachment.mappings, 0)
+  using warnings = collectWarnings()
+  await attachment.unmap(table, 'from-device')
+  assert.deepEqual(warnings.rules, ['ATT-21'], 'It is mapped no more')
 })
 
 test('detach leaves uncached mappings alone, and says so [ATT-10]', async () => {

@@ -46,11 +46,9 @@ test('beginCpuAccess and endCpuAccess warn and refuse nothing, and closed handle
   assert.deepEqual(warnings.rules, ['CPU-1', 'CPU-6', 'CPU-1', 'CPU-6'])
   using rig = new BufferRig()
   rig.buffer.close()
-  assert.equal(await errorCode(() => beginCpuAccess(rig.buffer, 'to-device')), 'EBADF')
-  assert.equal(
-    thrownCode(() => endCpuAccess(rig.buffer, 'to-device')),
-    'EBADF',
-  )
+  const closed = (operation: string) => ({ code: 'EBADF', operation })
+  await assert.rejects(beginCpuAccess(rig.buffer, 'to-device'), closed('beginCpuAccess'))
+  assert.throws(() => endCpuAccess(rig.buffer, 'to-device'), closed('endCpuAccess'))
 })
 
 test('Every name of the inventory of buffers has its function here [API-1]', () => {

@@ -53,6 +53,12 @@ test('MapArea.close tells the exporter once, before the file goes; what that thr
   assert.equal(file.references, 0)
   assert.equal(area.bytes, undefined)
   assert.deepEqual(warnings.rules, ['PORT-4'])
+  assert.match(warnings.list[0]!.message, /^onClose of an area must not throw: Error: broken/)
+})
+
+test('A new MapArea begins at the file’s first page, shared and writable', () => {
+  const area = new MapArea(1)
+  assert.deepEqual([area.pageOffset, area.isShared, area.isWritable], [0, true, true])
 })
 
 test('MapArea takes whole pages from 0', () => {

@@ -84,6 +84,14 @@ for (const dynamic of [false, true])
     assert.ok((await result) instanceof SgTable)
   })
 
+test('A table that is cached both ways serves every direction [ATT-13]', async () => {
+  const { buffer, attachment } = await attached({ cachesMappings: true })
+  const table = await attachment.map('bidirectional')
+  for (const direction of ['to-device', 'from-device', 'bidirectional'] as const)
+    assert.equal(await attachment.map(direction), table)
+  assert.deepEqual(buffer.take(), ['map npu bidirectional, locked'])
+})
+
 test('Several mappings of one attachment are tables of their own [ATT-23]', async () => {
   const { buffer, attachment } = await attached()
   const first = await attachment.map('to-device')

@@ -66,6 +66,7 @@ test('mmapBuffer looks for a buffer and an area first, and warns [BUF-33]', asyn
   assert.equal(await errorCode(() => mmapBuffer(undefined, area, 0)), 'EINVAL')
   assert.equal(await errorCode(() => mmapBuffer(rig.buffer, null, 0)), 'EINVAL')
   assert.deepEqual(warnings.rules, ['BUF-33', 'BUF-33', 'BUF-33'])
+  assert.match(warnings.list[0]!.message, /A buffer and an area are needed/)
 })
 
 test('mmapBuffer tells a wrap before it looks at the bounds [BUF-33]', async () => {
@@ -160,5 +161,6 @@ test('Mapped memory is used without a word to the exporter: brackets are the pro
 test('mmapBuffer fails with EBADF for a closed handle', async () => {
   using rig = new BufferRig({ lengthBytes: PAGE, mmap })
   rig.buffer.close()
-  assert.equal(await errorCode(() => mmapBuffer(rig.buffer, new MapArea(1), 0)), 'EBADF')
+  const mapping = mmapBuffer(rig.buffer, new MapArea(1), 0)
+  await assert.rejects(mapping, { code: 'EBADF', operation: 'mmap' })
 })

@@ -10,7 +10,7 @@ import { RecordingBuffer, recordingImporter } from '../../helpers/recording-buff
 import { collectWarnings } from '../../helpers/warnings.js'
 
 const npu = { name: 'npu' }
-const isCode = (code: string) => (error: unknown) => DmaBufError.is(error, code)
+const einval = (operation: string) => ({ code: 'EINVAL', operation })
 
 test('pin and unpin call the exporter with the lock held, once each [ATT-26, ATT-27, C-7, API-2]', async () => {
   const buffer = new RecordingBuffer({ dynamic: true })
@@ -74,17 +74,17 @@ test('pin, unpin and moveNotify need the lock of this buffer [ATT-26, ATT-29, C-
   const attachment = await attachDevice(buffer, npu, recordingImporter())
   buffer.take()
   using foreign = await new Reservation().lock()
-  await assert.rejects(attachment.pin(foreign), isCode('EINVAL'))
-  assert.throws(() => attachment.unpin(foreign), isCode('EINVAL'))
-  assert.throws(() => moveNotify(buffer, foreign), isCode('EINVAL'))
+  await assert.rejects(attachment.pin(foreign), einval('pin'))
+  assert.throws(() => attachment.unpin(foreign), einval('unpin'))
+  assert.throws(() => moveNotify(buffer, foreign), einval('moveNotify'))
   assert.deepEqual(buffer.take(), [])
 })
 
 test('pin and unpin of nothing are EINVAL', async () => {
   using _warnings = collectWarnings()
   using held = await new Reservation().lock()
-  assert.throws(() => pinAttachment(null, held), isCode('EINVAL'))
-  assert.throws(() => unpinAttachment(undefined, held), isCode('EINVAL'))
+  assert.throws(() => pinAttachment(null, held), einval('pin'))
+  assert.throws(() => unpinAttachment(undefined, held), einval('unpin'))
 })
 
 test('moveNotify tells dynamic attachments, newest first, and skips static ones [ATT-29, API-2]', async () => {

@@ -246,6 +246,7 @@ test('An owner whose put throws is reported [BUF-21, PORT-4]', () => {
   }
   exportFake(new FakeExporter(1), { owner }).close()
   assert.deepEqual(warnings.rules, ['PORT-4'])
+  assert.match(warnings.list[0]!.message, /^put of the owner must not throw: Error: broken/)
 })
 
 test('A reservation that is asked for after the release is a destroyed one', () => {

@@ -60,6 +60,10 @@ test('The buffer of a slice is its own: taking it marks nothing of ours', () => 
   assert.equal(isEscaped(buffer), false)
 })
 
+test('RevocableBytes looks like a Uint8Array to packages that ask for the constructor', () => {
+  assert.equal(fresh().bytes.constructor, Uint8Array)
+})
+
 test('RevocableBytes.slice counts the bytes it copies', () => {
   const { bytes } = fresh()
   const before = copiedBytes()

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Access } from '#src/core/buffer/access.js'
+import { copiedBytes } from '#src/core/buffer/copied-bytes.js'
 import { checkStaleWrites, guardView } from '#src/core/buffer/stale-access.js'
 import { setDebug } from '#src/core/debug.js'
 import { collectWarnings } from '../../helpers/warnings.js'
@@ -84,6 +85,54 @@ test('An element written after the end is reported at the next access, once, and
   assert.match(messages[0] ?? '', /frame-0 were written after the access had ended/)
   assert.deepEqual([...memory], [1, 2, 3, 4])
 })
+
+test('A write after the end is noticed when another access begins, and when one ends [PROP-8]', () => {
+  using _debug = setDebug({ staleAccess: 'report' })
+  using warnings = collectWarnings()
+  const [first, second] = [guarded('write'), guarded('write')]
+  first.end()
+  second.end()
+  first.bytes[0] = 7
+  const open = guarded('read')
+  assert.equal(warnings.list.length, 1)
+  second.bytes[0] = 7
+  open.end()
+  assert.equal(warnings.list.length, 2)
+})
+
+test('One view that was written after its end hides no other [PROP-8]', () => {
+  using _debug = setDebug({ staleAccess: 'report' })
+  using warnings = collectWarnings()
+  const views = [guarded('write'), guarded('write')]
+  for (const { end } of views) end()
+  for (const [index, { bytes }] of views.entries()) {
+    bytes[0] = 7
+    checkStaleWrites()
+    assert.equal(warnings.list.length, index + 1)
+  }
+})
+
+test('Nothing is reported when staleAccess was switched off meanwhile [PROP-8]', () => {
+  using warnings = collectWarnings()
+  const { bytes, end } = guarded('write')
+  end()
+  using _debug = setDebug({ staleAccess: 'ignore' })
+  assert.equal(typeof bytes.length, 'number')
+  assert.deepEqual(warnings.list, [])
+})
+
+for (const [access, copies] of [
+  ['read', 1],
+  ['write', 2],
+] as const)
+  test(`A guarded view to ${access} is a copy, and counted ${copies} times`, () => {
+    const before = copiedBytes()
+    const memory = new Uint8Array(4)
+    const view = guardView({ bytes: memory, zeroCopy: true, end() {} }, access, 'frame-0')
+    assert.equal(view.zeroCopy, false)
+    view.end()
+    assert.equal(copiedBytes() - before, 4 * copies)
+  })
 
 test('An element read after the end is poison, not memory that others own now [PROP-8]', () => {
   using _debug = setDebug({ staleAccess: 'report' })
