@@ -1,6 +1,7 @@
 import { defer } from '../deferred.js'
 import { bug } from '../errors.js'
 import { isInFenceCallback } from '../fence/callback-queue.js'
+import type { Reservation } from '../reservation/reservation.js'
 import { warn } from '../warn.js'
 import { unlinkBuffer } from './buffer-list.js'
 import type { BufferObject } from './buffer-object.js'
@@ -32,17 +33,29 @@ function releaseWhenFree(object: BufferObject): void {
   else finishRelease(object)
 }
 
+// Whose release waits for which lock. One request for all of them: two would find each other's lock, for ever.
+const waiting = new WeakMap<Reservation, BufferObject[]>()
+
 function releaseAfterLock(object: BufferObject): void {
-  const again = (): void => {
-    defer(() => releaseWhenFree(object))
+  const { reservation } = object
+  const others = waiting.get(reservation)
+  if (others !== undefined) {
+    others.push(object)
+    return
   }
-  object.reservation.lock().then(
+  const objects = [object]
+  waiting.set(reservation, objects)
+  const goOn = (release: (one: BufferObject) => void): void => {
+    waiting.delete(reservation)
+    for (const one of objects) defer(() => release(one))
+  }
+  reservation.lock().then(
     (held) => {
       held.release()
-      again()
+      goOn(releaseWhenFree)
     },
     // Destroyed by whom it was borrowed from: no lock is left to wait for.
-    () => defer(() => finishRelease(object)),
+    () => goOn(finishRelease),
   )
 }
 

@@ -289,3 +289,23 @@ test('A fence that was never put keeps no buffer alive [BUF-20]', () => {
   assert.equal(exporter.released, true)
   assert.equal(fences.isReleased(fence), false)
 })
+
+test('Handles of several buffers with one reservation, closed under its lock, are all released [BUF-27]', async () => {
+  const reservation = new Reservation()
+  const exporters = [0, 1, 2].map(() => new FakeExporter(16))
+  const buffers = exporters.map((exporter) => exportFake(exporter, { reservation }))
+  const held = await reservation.lock()
+  for (const buffer of buffers) buffer.close()
+  await turns()
+  assert.deepEqual(
+    exporters.map(({ released }) => released),
+    [false, false, false],
+  )
+  held.release()
+  await turns()
+  assert.deepEqual(
+    exporters.map(({ released }) => released),
+    [true, true, true],
+  )
+  assert.equal(reservation.isLocked, false)
+})
