@@ -26,22 +26,21 @@ export interface FenceArrayOptions {
 let enable: (fence: Fence) => boolean
 let isDone: (fence: Fence) => boolean
 
+// These operations are of arrays alone.
+const elementsOf = (fence: Fence) => (fence as Fence & Pick<FenceArray, 'elements'>).elements
+
 const OPS: FenceOps = {
   driverName: 'dma_fence_array',
   timelineName: 'unbound',
   enableSignaling: (fence) => enable(fence),
   isSignaled: (fence) => isDone(fence),
   release(fence) {
-    if (isFenceArray(fence)) for (const element of fence.elements) putFence(element)
+    for (const element of elementsOf(fence)) putFence(element)
   },
   setDeadline(fence, deadlineNs) {
-    if (!isFenceArray(fence)) return
-    for (const element of fence.elements) setElementDeadline(element, deadlineNs)
+    for (const element of elementsOf(fence)) setElementDeadline(element, deadlineNs)
   },
-  waitsFor: (fence) =>
-    fence instanceof FenceArray
-      ? fence.elements.filter((element) => !isElementSignaled(element))
-      : [],
+  waitsFor: (fence) => elementsOf(fence).filter((element) => !isElementSignaled(element)),
 }
 
 /**

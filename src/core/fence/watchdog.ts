@@ -2,7 +2,6 @@ import { debug } from '../debug.js'
 import { host } from '../host.js'
 import { warn } from '../warn.js'
 import { isElementSignaled } from './element.js'
-import { isFlaggedSignaled } from './fence-flags.js'
 import { watchFences } from './fence-watch.js'
 import type { Fence } from './fence.js'
 
@@ -49,7 +48,7 @@ function look(): void {
   const nowNs = host().nowNs()
   for (; first < queue.length && queue[first]!.dueNs <= nowNs; first++) {
     const fence = queue[first]!.fence.deref()
-    if (fence !== undefined && !isFlaggedSignaled(fence)) report(fence)
+    if (fence !== undefined) report(fence)
   }
   if (first * 2 >= queue.length) {
     queue = queue.slice(first)

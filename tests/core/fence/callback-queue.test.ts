@@ -181,6 +181,25 @@ test('A queue is empty again when all were taken back', () => {
   assert.equal(queue.isEmpty, true)
 })
 
+test('A queue keeps no room for callbacks that were taken back, however many came and went', () => {
+  const queue = new CallbackQueue()
+  for (let i = 0; i < 40; i++) queue.add(() => {})
+  const passing: FenceCallback = () => {}
+  const comeAndGo = (): void => {
+    for (let i = 0; i < 300_000; i++) {
+      queue.add(passing)
+      queue.remove(passing)
+    }
+  }
+  gc!()
+  const before = process.memoryUsage().heapUsed
+  comeAndGo()
+  gc!()
+  // Two numbers for each would be 4.8 MB.
+  assert.ok(process.memoryUsage().heapUsed - before < 2e6)
+  assert.equal(queue.isEmpty, false)
+})
+
 test('Sleepers are woken before callbacks, the last one first [FENCE-12]', () => {
   const queue = new CallbackQueue()
   const seen: string[] = []
@@ -215,6 +234,7 @@ test('A sleeper that throws is reported, and all others are woken and called [PO
   signalFence(pending)
   assert.deepEqual(seen, ['sleeper', 'callback'])
   assert.deepEqual(warnings.rules, ['PORT-4'])
+  assert.match(warnings.list[0]!.message, /^A waiter of fence test ring seqno 7 threw: /)
 })
 
 test('isInFenceCallback is true inside callbacks, nested and throwing ones, and false after them', () => {

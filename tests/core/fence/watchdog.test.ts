@@ -70,7 +70,26 @@ test('Nothing is watched, and no timer runs, while the watchdog is off [C-6]', (
   assert.equal(fences.length, 2)
 })
 
-test('The watchdog keeps no fence alive that nobody knows [FENCE-40]', async () => {
+test('Fences of before are forgotten when the watchdog is switched off and on again', () => {
+  using time = useManualClock()
+  using warnings = collectWarnings()
+  const fences = [1, 2].map((seqno) => {
+    using _debug = setDebug({ watchdogMs: 100 })
+    return fenceOf(seqno)
+  })
+  using _debug = setDebug({ watchdogMs: 100 })
+  fences.push(fenceOf(3))
+  time.clock.advance(1000)
+  assert.deepEqual(
+    warnings.list.map(({ message }) => /seqno (\d)/.exec(message)?.[1]),
+    ['3'],
+  )
+  assert.equal(fences.length, 3)
+})
+
+test('The watchdog keeps no fence alive that nobody knows, and reports none [FENCE-40]', async () => {
+  using time = useManualClock()
+  using warnings = collectWarnings()
   using _debug = setDebug({ watchdogMs: 60_000 })
   const forgotten = new WeakRef(fenceOf(1))
   for (let round = 0; round < 20 && forgotten.deref() !== undefined; round++) {
@@ -78,6 +97,8 @@ test('The watchdog keeps no fence alive that nobody knows [FENCE-40]', async () 
     gc!()
   }
   assert.equal(forgotten.deref(), undefined)
+  time.clock.advance(60_000)
+  assert.deepEqual(warnings.list, [])
 })
 
 test('A creator that throws when asked keeps no other fence from being watched [FENCE-40, PORT-4]', () => {
