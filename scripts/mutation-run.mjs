@@ -18,7 +18,7 @@ import { apply, compile } from './mutants.mjs'
 
 const ROOT = dirname(import.meta.dirname)
 // The tests that may hold core: those of the zones that need no addon and no process.
-const TEST_FOLDERS = ['core', 'uapi', 'syscalls', 'testing']
+const TEST_FOLDERS = ['core', 'syscalls']
 const FLAGS = ['--expose-gc', '--max-old-space-size=1024', '--test-reporter=tap']
 
 export const distOf = (path) => path.replace(/^src/, 'dist').replace(/\.ts$/, '.js')
