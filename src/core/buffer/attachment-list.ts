@@ -36,6 +36,7 @@ export class AttachmentList {
     else newer.links.older = older
     if (older !== undefined) older.links.newer = newer
     links.newer = undefined
+    // equivalent mutants: statement: only lets an attachment go that this one would keep from the collector
     links.older = undefined
     this.#size--
   }

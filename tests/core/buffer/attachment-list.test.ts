@@ -45,6 +45,13 @@ test('AttachmentList is empty when all are removed', () => {
   assert.deepEqual([names(), list.first, list.size], ['', undefined, 0])
 })
 
+test('AttachmentList.remove does nothing for an attachment that was removed before', () => {
+  const { list, attachments, names } = filled(3)
+  list.remove(attachments[1]!)
+  list.remove(attachments[1]!)
+  assert.deepEqual([names(), list.size], ['20', 2])
+})
+
 test('A walk goes on though the attachment it is at is removed', () => {
   const { list } = filled(3)
   const seen: string[] = []
