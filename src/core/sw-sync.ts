@@ -15,7 +15,17 @@ class SwSyncFence extends Fence {
 }
 
 /** Timelines that are open, or whose fences live; held weakly, since nobody has to close or to put. */
-let timelines: WeakRef<SwSyncTimeline>[] = []
+const timelines = new Set<WeakRef<SwSyncTimeline>>()
+const MIN_TIDIED = 64
+let tidiedAt = MIN_TIDIED
+
+// Those that nobody has any more are forgotten each time the list has doubled: cheap for each, however many.
+function list(timeline: WeakRef<SwSyncTimeline>): void {
+  timelines.add(timeline)
+  if (timelines.size < tidiedAt) return
+  for (const listed of timelines) if (listed.deref() === undefined) timelines.delete(listed)
+  tidiedAt = Math.max(MIN_TIDIED, timelines.size * 2)
+}
 
 /**
  * A counter for tests that signals fences as it advances: a signed 32-bit number that wraps.
@@ -52,8 +62,7 @@ export class SwSyncTimeline implements Disposable {
       timelineValueText: () => String(this.#value),
       setDeadline: keepEarliest,
     }
-    timelines = timelines.filter((listed) => listed.deref() !== undefined)
-    timelines.push(this.#listed)
+    list(this.#listed)
   }
 
   /** Signed 32-bit; 0 at first. @rule SW-1 */
@@ -169,7 +178,7 @@ export class SwSyncTimeline implements Disposable {
 
   #unlist(): void {
     if (!this.#closed || this.#aliveCount > 0) return
-    timelines = timelines.filter((listed) => listed !== this.#listed)
+    timelines.delete(this.#listed)
   }
 }
 

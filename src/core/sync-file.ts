@@ -1,6 +1,6 @@
 import { debug } from './debug.js'
 import { DmaBufError } from './errors.js'
-import { getFence, putFence, type Fence } from './fence/fence.js'
+import { Fence, getFence, putFence } from './fence/fence.js'
 import { mergeFences } from './fence/merge.js'
 import { unwrapFences } from './fence/unwrap.js'
 import type { WaitOptions } from './host.js'
@@ -223,6 +223,7 @@ export class SyncFile implements Disposable {
  * @throws {DmaBufError} ENOMEM
  */
 export function createSyncFile(fence: Fence, name = ''): SyncFile {
+  if (!(fence instanceof Fence)) throw new TypeError('Fence must be a fence')
   checkMemory('createSyncFile')
   return new SyncFile(new SyncFileObject(getFence(fence), name))
 }

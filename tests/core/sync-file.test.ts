@@ -368,3 +368,8 @@ test('SyncFile.ready times out, and is interrupted with the reason of its signal
   await assert.rejects(aborted, (error) => error === 'enough')
   assert.equal(time.clock.timerCount, 0)
 })
+
+test('createSyncFile of what is no fence is a TypeError', () => {
+  for (const none of [null, undefined, {}])
+    assert.throws(() => createSyncFile(none as Fence), TypeError)
+})

@@ -3,6 +3,7 @@ import { host, type WaitOptions } from '../host.js'
 import { checkWait, waitFor } from '../wait.js'
 import type { BufferObject } from './buffer-object.js'
 import { POLL_ERR, POLL_IN, POLL_OUT } from './poll-events.js'
+import type { PollWaiters } from './poll-waiters.js'
 
 /**
  * Settles when no device stands in the way of a read or a write. Looks again after each wake-up: being
@@ -21,10 +22,8 @@ export async function waitUntilReady(
   const { timeoutMs, signal } = options
   checkWait({ timeoutMs })
   const event = to === 'write' ? POLL_OUT : POLL_IN
-  const sleeper = new PollSleeper(options)
+  const sleeper = new PollSleeper(object.poll.waiters, event, options)
   object.get()
-  const { poll } = object
-  poll.waiters.add(event, sleeper.wake)
   try {
     while (!(await look(object, event, sleeper))) await sleeper.sleep()
   } catch (error) {
@@ -33,13 +32,13 @@ export async function waitUntilReady(
       throw timeoutError(object, to, timeoutMs)
     throw error
   } finally {
-    poll.waiters.remove(sleeper.wake)
+    sleeper.leave()
     object.put()
   }
 }
 
 async function look(object: BufferObject, event: number, sleeper: PollSleeper): Promise<boolean> {
-  sleeper.reset()
+  sleeper.join()
   const events = await object.poll.look(event, sleeper.limits)
   if ((events & POLL_ERR) !== 0)
     throw new DmaBufError('EIO', 'ready', 'The reservation was destroyed', { rule: 'BUF-37' })
@@ -61,14 +60,21 @@ function timeoutError(object: BufferObject, to: string, timeoutMs = 0): DmaBufEr
 class PollSleeper {
   readonly #options: WaitOptions
   readonly #endNs: number
+  readonly #waiters: PollWaiters
+  readonly #event: number
+  #isWaiter = false
   #isWoken = false
   #resume: (() => void) | undefined
   readonly wake = (): void => {
+    // Once is enough until it looks: each of many that look would wake all the others again.
+    this.leave()
     this.#isWoken = true
     this.#resume?.()
   }
 
-  constructor(options: WaitOptions) {
+  constructor(waiters: PollWaiters, event: number, options: WaitOptions) {
+    this.#waiters = waiters
+    this.#event = event
     const { timeoutMs = Infinity } = options
     this.#options = options
     this.#endNs = host().nowNs() + timeoutMs * 1e6
@@ -81,8 +87,17 @@ class PollSleeper {
     return { signal, timeoutMs: Math.max(0, (this.#endNs - host().nowNs()) / 1e6) }
   }
 
-  reset(): void {
+  /** Waits from now on; before each look, since what comes after that is not seen by it. */
+  join(): void {
     this.#isWoken = false
+    if (this.#isWaiter) return
+    this.#isWaiter = true
+    this.#waiters.add(this.#event, this.wake)
+  }
+
+  leave(): void {
+    if (this.#isWaiter) this.#waiters.remove(this.wake)
+    this.#isWaiter = false
   }
 
   /** A wake-up since the last reset() counts. */

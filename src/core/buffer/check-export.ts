@@ -1,4 +1,5 @@
 import { DmaBufError } from '../errors.js'
+import { Reservation } from '../reservation/reservation.js'
 import { warn } from '../warn.js'
 import { checkName } from './buffer-name.js'
 import type { ExportInfo } from './buffer-object.js'
@@ -11,7 +12,7 @@ import type { ExportInfo } from './buffer-object.js'
  * @throws {DmaBufError} EINVAL; RangeError for a length that is none
  */
 export function checkExport<P>(info: ExportInfo<P>): void {
-  const { exporterName, lengthBytes, ops, state, name } = info
+  const { exporterName, lengthBytes, ops, state, name, reservation } = info
   // Falsy, as the kernel's null is: a state of 0 would be lost there.
   if (!state) refuse('BUF-2', 'Exporter needs a state')
   if (typeof ops !== 'object' || ops === null) refuse('BUF-2', 'Exporter needs ops')
@@ -27,6 +28,8 @@ export function checkExport<P>(info: ExportInfo<P>): void {
     throw new DmaBufError('EINVAL', 'exportBuffer', 'Exporter needs a name', { rule: 'BUF-11' })
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0)
     throw new RangeError(`lengthBytes must be a safe integer from 0: ${lengthBytes}`)
+  if (reservation !== undefined && !(reservation instanceof Reservation))
+    throw new TypeError('Reservation must be one of this package')
   if (name !== undefined) checkName(name, 'exportBuffer')
 }
 

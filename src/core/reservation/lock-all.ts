@@ -1,9 +1,10 @@
 import { DmaBufError } from '../errors.js'
 import { host, type WaitOptions } from '../host.js'
+import { checkWait } from '../wait.js'
 import type { Task } from '../wait-graph.js'
 import { AcquireContext } from './acquire-context.js'
 import type { Held } from './held.js'
-import { reservationWwClass, type Reservation } from './reservation.js'
+import { Reservation, reservationWwClass } from './reservation.js'
 
 /** How several reservations are to be locked. */
 export interface LockAllOptions extends WaitOptions {
@@ -59,6 +60,10 @@ export async function lockAll(
   options: LockAllOptions = {},
 ): Promise<HeldAll> {
   const list = [...reservations]
+  checkWait({ timeoutMs: options.timeoutMs })
+  for (const one of list)
+    if (!(one instanceof Reservation))
+      throw new TypeError('lockAll takes reservations, of this copy of the package')
   const context = new AcquireContext(reservationWwClass, { task: options.task })
   const held = new Map<Reservation, Held>()
   const waiting = limitTime(options)

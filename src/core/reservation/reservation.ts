@@ -2,6 +2,7 @@ import { DmaBufError } from '../errors.js'
 import type { Fence } from '../fence/fence.js'
 import type { WaitOptions } from '../host.js'
 import type { Task } from '../wait-graph.js'
+import { checkWait } from '../wait.js'
 import { warn } from '../warn.js'
 import type { AcquireContext } from './acquire-context.js'
 import { UnlockedCursor, type FenceCursor } from './cursor.js'
@@ -136,6 +137,7 @@ export class Reservation implements Disposable {
    */
   async wait(usage: Usage, options: WaitOptions = NO_OPTIONS): Promise<void> {
     const { timeoutMs = Number.POSITIVE_INFINITY } = options
+    checkWait({ timeoutMs })
     if ((await this.waitTimeout(usage, timeoutMs, options)) > 0) return
     const message = `reservation wait timed out after ${timeoutMs} ms: waiting for ${usage}`
     throw new DmaBufError('ETIMEDOUT', 'reservation wait', message)

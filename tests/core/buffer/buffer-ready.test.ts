@@ -4,10 +4,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { POLL_IN } from '#src/core/buffer/poll-events.js'
 import { DmaBufError } from '#src/core/errors.js'
+import { bufferObject } from '#src/core/buffer/buffer.js'
 import { signalFence } from '#src/core/fence/fence.js'
 import { Reservation } from '#src/core/reservation/reservation.js'
 import { BufferRig } from '../../helpers/buffer-rig.js'
+import { exportFake, FakeExporter } from '../../helpers/fake-exporter.js'
 import { useManualClock } from '../../helpers/manual-clock.js'
+import { mockFence } from '../../helpers/mock-fence.js'
 import { isSettled } from '../../helpers/recording-buffer.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
@@ -203,4 +206,24 @@ test('DmaBuf.ready takes read and write, no other word', async () => {
   using rig = new BufferRig()
   for (const wrong of ['readwrite', '', undefined])
     await assert.rejects(rig.buffer.ready(wrong as 'read'), TypeError)
+})
+
+test('Many who wait to be ready wake each other once, not each time one of them looks [BUF-43]', async () => {
+  const exporter = new FakeExporter(16)
+  using buffer = exportFake(exporter)
+  const { poll } = bufferObject(buffer, 'test')
+  const fence = mockFence()
+  await buffer.addFence(fence, 'write')
+  const waits = Array.from({ length: 100 }, () => buffer.ready('read'))
+  await Promise.resolve()
+  let calls = 0
+  const { wake } = poll.waiters
+  poll.waiters.wake = (event) => {
+    calls += poll.waiters.size
+    wake.call(poll.waiters, event)
+  }
+  signalFence(fence)
+  await Promise.all(waits)
+  assert.ok(calls <= 300, `${calls} wakes for 100 waiters`)
+  assert.equal(poll.waiters.size, 0)
 })

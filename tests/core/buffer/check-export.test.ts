@@ -5,7 +5,8 @@ import { test } from 'node:test'
 import { bufferCount } from '#src/core/buffer/buffer-list.js'
 import { exportBuffer } from '#src/core/buffer/buffer.js'
 import type { ExportInfo } from '#src/core/buffer/buffer-object.js'
-import { FakeExporter } from '../../helpers/fake-exporter.js'
+import type { Reservation } from '#src/core/reservation/reservation.js'
+import { exportFake, FakeExporter } from '../../helpers/fake-exporter.js'
 import { collectWarnings } from '../../helpers/warnings.js'
 
 type Broken = Readonly<Record<string, unknown>>
@@ -123,4 +124,9 @@ test('exportBuffer takes every whole length from 0, page or not, and it never ch
       () => exportBuffer({ exporterName: 'fake', lengthBytes, ops: state, state }),
       RangeError,
     )
+})
+
+test('exportBuffer refuses a reservation that is none of ours', () => {
+  const none = {} as unknown as Reservation
+  assert.throws(() => exportFake(new FakeExporter(16), { reservation: none }), TypeError)
 })

@@ -274,3 +274,17 @@ test('lockAll by a crowd: everybody gets all, nobody else is in, nothing stays l
     { numRuns: 200, endOnFailure: true },
   )
 })
+
+test('lockAll refuses a time that is none before it locks anything', async () => {
+  const list = reservations(2)
+  for (const timeoutMs of [-1, Number.NaN])
+    await assert.rejects(lockAll(list, { timeoutMs }), RangeError)
+  assertUnlocked(list)
+})
+
+test('lockAll of what is no reservation is a TypeError, and locks nothing', async () => {
+  const list = reservations(1)
+  const odd = {} as unknown as Reservation
+  await assert.rejects(lockAll([...list, odd]), /TypeError: lockAll takes reservations/)
+  assertUnlocked(list)
+})

@@ -348,3 +348,10 @@ test('Reservation is disposable [RESV-5]', () => {
   rig.put(fence)
   assert.equal(rig.isReleased(fence), true)
 })
+
+test('Reservation.wait refuses a time that is none, also where nothing is pending', async () => {
+  const reservation = new Reservation()
+  for (const timeoutMs of [-1, Number.NaN])
+    await assert.rejects(reservation.wait('read', { timeoutMs }), RangeError)
+  await reservation.wait('read', { timeoutMs: 0 })
+})

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setDebug } from '#src/core/debug.js'
-import type { Fence } from '#src/core/fence/fence.js'
+import { getFence, type Fence } from '#src/core/fence/fence.js'
 import { Reservation } from '#src/core/reservation/reservation.js'
 import { submit, usageToObey, usageToPublish } from '#src/core/reservation/submit.js'
 import { USAGES, type Usage } from '#src/core/reservation/usage.js'
+import { mockFence } from '../../helpers/mock-fence.js'
 import { FenceRig } from './fence-rig.js'
 
 /** Reservations with a pending fence of each usage. */
@@ -153,4 +154,19 @@ test('submit in both orders of two buffers: both get through, one after the othe
   assert.deepEqual(seen, [[], [first, first]])
   a.destroy()
   b.destroy()
+})
+
+test('submit hands over more fences than a call takes arguments', async () => {
+  const reservation = new Reservation()
+  const count = 200_000
+  const fences = Array.from({ length: count }, () => mockFence())
+  Object.assign(reservation, { fences: () => fences.map((fence) => getFence(fence)) })
+  let seen = 0
+  const fence = await submit([{ reservation, write: true }], (dependencies) => {
+    seen = dependencies.length
+    return mockFence()
+  })
+  assert.equal(seen, count)
+  assert.equal(fence.status, 'pending')
+  reservation.destroy()
 })
