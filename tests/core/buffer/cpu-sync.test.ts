@@ -274,6 +274,7 @@ test('A loan fails with what the exporter says at its end, unless the work faile
     first,
   )
   assert.deepEqual(warnings.rules, ['PORT-4'])
+  assert.match(warnings.list[0]!.message, /^endCpuAccess must not throw: .*flush failed/)
   assert.equal(rig.extra, 0)
 })
 
