@@ -296,7 +296,9 @@ test('Reservation.destroy puts all fences, once [RESV-5]', () => {
 test('Reservation.destroy: no lock can be taken afterwards [RESV-5]', async () => {
   using reservation = new Reservation()
   using mine = context()
+  assert.equal(reservation.destroyed, false)
   reservation.destroy()
+  assert.equal(reservation.destroyed, true)
   const gone = { code: 'EINVAL', rule: 'RESV-5' }
   assert.throws(() => reservation.tryLock(), { ...gone, operation: 'tryLock' })
   await assert.rejects(reservation.lock(), { ...gone, operation: 'lock' })
