@@ -33,6 +33,8 @@ export class DescriptorTable implements Disposable {
   readonly limit: number
   readonly #slots: (Slot | undefined)[] = []
   #openCount = 0
+  /** All numbers below it are taken: where the search for a free one begins. @kernel next_fd */
+  #nextFree = 0
 
   constructor({ limit = DEFAULT_LIMIT }: { readonly limit?: number } = {}) {
     if (!Number.isSafeInteger(limit) || limit < 0)
@@ -58,7 +60,7 @@ export class DescriptorTable implements Disposable {
    */
   reserve({ closeOnExec = false, lowest = 0 }: DescriptorOptions = {}): number {
     const slots = this.#slots
-    let fd = lowest
+    let fd = Math.max(lowest, this.#nextFree)
     while (fd < slots.length && slots[fd] !== undefined) fd++
     if (fd >= this.limit)
       throw new DmaBufError(
@@ -67,6 +69,7 @@ export class DescriptorTable implements Disposable {
         `Close descriptors first: all ${this.limit} are taken`,
       )
     slots[fd] = { file: undefined, closeOnExec }
+    if (lowest <= this.#nextFree) this.#nextFree = fd + 1
     return fd
   }
 
@@ -79,7 +82,7 @@ export class DescriptorTable implements Disposable {
   /** Gives a reserved number back. @kernel put_unused_fd */
   cancel(fd: number): void {
     this.#reserved(fd)
-    this.#slots[fd] = undefined
+    this.#free(fd)
   }
 
   /**
@@ -135,7 +138,7 @@ export class DescriptorTable implements Disposable {
   /** Closes a descriptor; the last one of a file releases it. @throws {DmaBufError} EBADF */
   close(fd: number): void {
     const { file } = this.#open(fd)
-    this.#slots[fd] = undefined
+    this.#free(fd)
     this.#openCount--
     file.put()
   }
@@ -176,6 +179,11 @@ export class DescriptorTable implements Disposable {
   /** Closes everything: the process is gone. */
   [Symbol.dispose](): void {
     for (const fd of this.descriptors()) this.close(fd)
+  }
+
+  #free(fd: number): void {
+    this.#slots[fd] = undefined
+    if (fd < this.#nextFree) this.#nextFree = fd
   }
 
   #open(fd: number): Slot & { file: OpenFile } {
