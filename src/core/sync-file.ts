@@ -36,11 +36,13 @@ export interface SyncFileInfo {
 class SyncFileObject {
   readonly fence: Fence
   readonly name: string
-  readonly waiters: (() => void)[] = []
+  /** How often each is to be called. */
+  readonly waiters = new Map<() => void, number>()
   #references = 0
   #isArmed = false
   readonly #wakeAll = (): void => {
-    for (const wake of [...this.waiters]) callWaker(wake)
+    for (const [wake, times] of [...this.waiters])
+      for (let time = 0; time < times; time++) callWaker(wake)
   }
 
   /** Takes the caller's reference on the fence over. */
@@ -157,7 +159,7 @@ export class SyncFile implements Disposable {
    */
   poll(wake?: () => void): boolean {
     const object = this.#open('poll')
-    if (wake !== undefined) object.waiters.push(wake)
+    if (wake !== undefined) object.waiters.set(wake, (object.waiters.get(wake) ?? 0) + 1)
     object.arm()
     return object.fence.isSignaled()
   }
@@ -165,8 +167,9 @@ export class SyncFile implements Disposable {
   /** Ends what one poll() began with that function; nothing where there was none. */
   stopPolling(wake: () => void): void {
     const { waiters } = this.#object
-    const index = waiters.indexOf(wake)
-    if (index >= 0) waiters.splice(index, 1)
+    const times = waiters.get(wake) ?? 0
+    if (times > 1) waiters.set(wake, times - 1)
+    else waiters.delete(wake)
   }
 
   /**

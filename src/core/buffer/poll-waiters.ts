@@ -1,10 +1,5 @@
 import { callSafely } from './exporter-calls.js'
 
-interface Waiter {
-  readonly events: number
-  readonly wake: () => void
-}
-
 /**
  * Those who wait for a buffer to become ready.
  *
@@ -12,32 +7,42 @@ interface Waiter {
  * @rule BUF-39
  */
 export class PollWaiters {
-  #waiters: Waiter[] = []
+  /** The events of each add() of a function, oldest first. */
+  readonly #waiters = new Map<() => void, number[]>()
+  #size = 0
   /** Events whose waiters are being called now. */
   #waking = 0
 
   get size(): number {
-    return this.#waiters.length
+    return this.#size
   }
 
   /** Calls `wake` for these events until it is removed. */
   add(events: number, wake: () => void): void {
-    this.#waiters.push({ events, wake })
+    const added = this.#waiters.get(wake)
+    if (added === undefined) this.#waiters.set(wake, [events])
+    else added.push(events)
+    this.#size++
   }
 
   /** Takes back one add() of that function; nothing where there was none. */
   remove(wake: () => void): void {
-    const index = this.#waiters.findIndex((waiter) => waiter.wake === wake)
-    if (index >= 0) this.#waiters.splice(index, 1)
+    const added = this.#waiters.get(wake)
+    if (added === undefined) return
+    added.shift()
+    if (added.length === 0) this.#waiters.delete(wake)
+    this.#size--
   }
 
   /** Calls everybody who waits for an event, since a fence signalled. What they throw is reported. @rule BUF-44, PORT-4 */
   wake(event: number): void {
     // A copy: whoever is woken may go, or come again.
-    const woken = this.#waiters.filter(({ events }) => (events & event) !== 0)
+    const woken: (() => void)[] = []
+    for (const [wake, added] of this.#waiters)
+      for (const events of added) if ((events & event) !== 0) woken.push(wake)
     const outer = this.#waking
     this.#waking |= event
-    for (const { wake } of woken) callSafely('wake of a poll', wake)
+    for (const wake of woken) callSafely('wake of a poll', wake)
     this.#waking = outer
   }
 
