@@ -42,7 +42,9 @@ export class SwSyncTimeline implements Disposable {
   readonly context = allocateContext(1)
   readonly #ops: FenceOps
   /** In wrapping order of their seqnos, all later than the value. @rule SW-5 */
-  readonly #pending: SwSyncFence[] = []
+  #pending: SwSyncFence[] = []
+  /** Those before it have signalled: taken out together, so that each costs the same. */
+  #first = 0
   readonly #listed = new WeakRef<SwSyncTimeline>(this)
   #value = 0
   #aliveCount = 0
@@ -72,7 +74,7 @@ export class SwSyncTimeline implements Disposable {
 
   /** Fences that wait for the value, first ones first; borrowed. @rule SW-5 */
   get pending(): readonly Fence[] {
-    return [...this.#pending]
+    return this.#pending.slice(this.#first)
   }
 
   /**
@@ -125,7 +127,7 @@ export class SwSyncTimeline implements Disposable {
     if (this.#closed) return
     this.#closed = true
     const message = `Timeline was closed: ${this.name}`
-    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+    for (let next = this.#shift(); next !== undefined; next = this.#shift()) {
       if (next.isSignaled()) continue
       setFenceError(next, new DmaBufError('ENOENT', 'sw_sync', message, { rule: 'SW-7' }))
       signalFence(next)
@@ -148,18 +150,28 @@ export class SwSyncTimeline implements Disposable {
   // One by one, from the front: a callback may advance the timeline, too.
   #advance(step: number): void {
     this.#value = (this.#value + step) | 0
-    const pending = this.#pending
-    for (let next = pending[0]; next !== undefined; next = pending[0]) {
-      if (this.#isLater(next.seqno)) break
-      pending.shift()
+    for (;;) {
+      const next = this.#pending[this.#first]
+      if (next === undefined || this.#isLater(next.seqno)) return
+      this.#shift()
       signalFence(next)
     }
+  }
+
+  #shift(): SwSyncFence | undefined {
+    const first = this.#pending[this.#first]
+    if (first === undefined) return undefined
+    if (++this.#first * 2 >= this.#pending.length) {
+      this.#pending = this.#pending.slice(this.#first)
+      this.#first = 0
+    }
+    return first
   }
 
   // Where a seqno is, or would go: before the first one that is not earlier.
   #placeOf(seqno: number): number {
     const pending = this.#pending
-    let low = 0
+    let low = this.#first
     let high = pending.length
     while (low < high) {
       const middle = (low + high) >>> 1
