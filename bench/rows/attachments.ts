@@ -1,8 +1,8 @@
 // What it costs that a device maps a buffer, in one process.
-import { placements } from '../machine.js'
 import type { Measurement, Target } from '../measurement.js'
-import { alternate, nodeCommand, Side, type Effort } from '../side.js'
+import type { Effort } from '../side.js'
 import { figureOf } from '../statistics.js'
+import { timeKinds } from './in-turn.js'
 
 interface Operation {
   readonly name: string
@@ -22,18 +22,10 @@ const OPERATIONS: readonly Operation[] = [
 
 /** Times the operations in turn. */
 export async function attachmentCosts(effort: Effort): Promise<readonly Measurement[]> {
-  const [placement] = placements()
-  const sides: Side[] = []
-  try {
-    for (const { name } of OPERATIONS)
-      sides.push(await Side.start(name, placement!, nodeCommand('attachments', name)))
-    const timings = await alternate(sides, effort)
-    const detail = `median of batches of 1000, ${effort.rounds} rounds`
-    return OPERATIONS.map(({ name, what, target }, index) => {
-      const oneCore = figureOf(timings[index]!.map(({ ns }) => ns))
-      return { id: name, what, unit: 'ns', target, oneCore, detail }
-    })
-  } finally {
-    for (const side of sides) await side.stop()
-  }
+  const names = OPERATIONS.map(({ name }) => name)
+  const rounds = await timeKinds('attachments', names, effort)
+  const detail = `median of batches of 1000, ${effort.rounds} rounds`
+  return OPERATIONS.map(({ name, what, target }) => {
+    return { id: name, what, unit: 'ns', target, oneCore: figureOf(rounds(name)), detail }
+  })
 }

@@ -1,27 +1,18 @@
 // How chains of fences grow: a link of a long chain must not cost more than a link of a short one, beyond
 // what memory makes dearer for any linked list.
-import { placements } from '../machine.js'
 import type { Measurement } from '../measurement.js'
-import { alternate, nodeCommand, Side, type Effort } from '../side.js'
+import type { Effort } from '../side.js'
 import { figureOf, ratioOf } from '../statistics.js'
+import { timeKinds, type Rounds } from './in-turn.js'
 
 const NAMES = ['chain-1000', 'chain-100000', 'list-1000', 'list-100000', 'merge-8'] as const
 
 /** Times chains and lists of both lengths in turn, and merges. */
 export async function chainCosts(effort: Effort): Promise<readonly Measurement[]> {
-  const [placement] = placements()
-  const sides: Side[] = []
-  try {
-    for (const name of NAMES)
-      sides.push(await Side.start(name, placement!, nodeCommand('chains', name)))
-    const timings = await alternate(sides, effort)
-    return rowsOf((name) => timings[NAMES.indexOf(name)]!.map(({ ns }) => ns))
-  } finally {
-    for (const side of sides) await side.stop()
-  }
+  return rowsOf(await timeKinds('chains', NAMES, effort))
 }
 
-function rowsOf(rounds: (name: (typeof NAMES)[number]) => readonly number[]): Measurement[] {
+function rowsOf(rounds: Rounds): Measurement[] {
   const growth = (kind: 'chain' | 'list'): readonly number[] => {
     const short = rounds(`${kind}-1000`)
     return rounds(`${kind}-100000`).map((ns, round) => ns / short[round]!)

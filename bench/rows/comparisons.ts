@@ -2,15 +2,9 @@
 // with a core for each.
 import { placements, type Placement } from '../machine.js'
 import type { Measurement, Target, Unit } from '../measurement.js'
-import { alternate, Side, type Effort } from '../side.js'
-import type { Timing } from '../sides/rounds.js'
+import type { Effort } from '../side.js'
 import { figureOf, ratioOf, type Figure } from '../statistics.js'
-
-/** A side to start: its name and its command. */
-export interface Contender {
-  readonly name: string
-  readonly command: readonly string[]
-}
+import { timeInTurn, type Contender, type Rounds } from './in-turn.js'
 
 /** A figure to derive from the rounds of the contenders, by their names. */
 export interface Derived {
@@ -25,32 +19,17 @@ export interface Derived {
   readonly say: (ns: number) => string
 }
 
-/** Nanoseconds of each round, by the name of the contender. */
-export type Rounds = (name: string) => readonly number[]
-
 /** Measures all contenders in turn, in every placement. */
 export async function compare(
   contenders: readonly Contender[],
   derived: readonly Derived[],
   effort: Effort,
 ): Promise<readonly Measurement[]> {
-  const results: { placement: Placement; timings: readonly (readonly Timing[])[] }[] = []
-  for (const placement of placements()) {
-    const sides: Side[] = []
-    try {
-      for (const { name, command } of contenders)
-        sides.push(await Side.start(name, placement, command))
-      results.push({ placement, timings: await alternate(sides, effort) })
-    } finally {
-      for (const side of sides) await side.stop()
-    }
-  }
+  const results: { placement: Placement; rounds: Rounds }[] = []
+  for (const placement of placements())
+    results.push({ placement, rounds: await timeInTurn(contenders, placement, effort) })
   return derived.map((row) => {
-    const figures = results.map(({ timings }) => {
-      const rounds: Rounds = (name) => {
-        const index = contenders.findIndex((contender) => contender.name === name)
-        return timings[index]!.map(({ ns }) => ns)
-      }
+    const figures = results.map(({ rounds }) => {
       return { figure: row.derive(rounds), detail: detailOf(row, rounds) }
     })
     const { id, what, unit, target } = row

@@ -1,8 +1,8 @@
 // What fences cost beside the promises that a program would use instead, in one process each.
-import { placements } from '../machine.js'
 import type { Measurement, Target, Unit } from '../measurement.js'
-import { alternate, nodeCommand, Side, type Effort } from '../side.js'
+import type { Effort } from '../side.js'
 import { figureOf, ratioOf } from '../statistics.js'
+import { timeKinds } from './in-turn.js'
 
 interface Row {
   readonly id: string
@@ -95,27 +95,18 @@ export function manyFences(effort: Effort): Promise<readonly Measurement[]> {
 
 // All kinds in turn, on one core.
 async function measure(rows: readonly Row[], effort: Effort): Promise<readonly Measurement[]> {
-  const [placement] = placements()
   const kinds = [...new Set(rows.flatMap((row) => row.kinds as readonly string[]))]
-  const sides: Side[] = []
-  try {
-    for (const kind of kinds)
-      sides.push(await Side.start(kind, placement!, nodeCommand('fences', kind)))
-    const timings = await alternate(sides, effort)
-    const valuesOf = (kind: string) =>
-      timings[kinds.indexOf(kind)]!.map(({ ns }) => ns / sizeOf(kind))
-    return rows.map(({ kinds: [above, below], ...row }) => {
-      const values = valuesOf(above)
-      const others = below === undefined ? undefined : valuesOf(below)
-      const oneCore = others === undefined ? figureOf(values) : ratioOf(values, others)
-      const say = (name: string, of: readonly number[]): string =>
-        `${name} ${figureOf(of).median.toFixed(0)} ${row.unit === 'bytes' ? 'bytes' : 'ns'}`
-      const detail = [say(above, values), ...(others ? [say(below!, others)] : [])].join(', ')
-      return { ...row, oneCore, detail }
-    })
-  } finally {
-    for (const side of sides) await side.stop()
-  }
+  const rounds = await timeKinds('fences', kinds, effort)
+  const valuesOf = (kind: string) => rounds(kind).map((ns) => ns / sizeOf(kind))
+  return rows.map(({ kinds: [above, below], ...row }) => {
+    const values = valuesOf(above)
+    const others = below === undefined ? undefined : valuesOf(below)
+    const oneCore = others === undefined ? figureOf(values) : ratioOf(values, others)
+    const say = (name: string, of: readonly number[]): string =>
+      `${name} ${figureOf(of).median.toFixed(0)} ${row.unit === 'bytes' ? 'bytes' : 'ns'}`
+    const detail = [say(above, values), ...(others ? [say(below!, others)] : [])].join(', ')
+    return { ...row, oneCore, detail }
+  })
 }
 
 /** How many one operation of a kind does together. */

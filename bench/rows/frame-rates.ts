@@ -2,7 +2,8 @@
 import type { Measurement } from '../measurement.js'
 import { nodeCommand, type Effort } from '../side.js'
 import { figureOf } from '../statistics.js'
-import { compare, ratio, sayFramesPerSecond, type Contender, type Derived } from './comparisons.js'
+import { compare, ratio, sayFramesPerSecond, type Derived } from './comparisons.js'
+import type { Contender } from './in-turn.js'
 
 const TRANSPORTS = ['queue', 'socket', 'onread', 'ipc'] as const
 const NAMES = {

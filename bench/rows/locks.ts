@@ -1,8 +1,8 @@
 // What the lock of a reservation costs: alone, beside an awaited promise, and with others who want it.
-import { placements } from '../machine.js'
 import type { Measurement, Target, Unit } from '../measurement.js'
-import { alternate, nodeCommand, Side, type Effort } from '../side.js'
+import type { Effort } from '../side.js'
 import { figureOf, ratioOf } from '../statistics.js'
+import { timeKinds } from './in-turn.js'
 
 interface Row {
   readonly id: string
@@ -52,24 +52,15 @@ const ROWS: readonly Row[] = [
 
 /** Runs every kind in turn, and compares those that belong together. */
 export async function lockCosts(effort: Effort): Promise<readonly Measurement[]> {
-  const [placement] = placements()
   const kinds = [...new Set(ROWS.flatMap((row) => row.kinds))]
-  const sides: Side[] = []
-  try {
-    for (const kind of kinds)
-      sides.push(await Side.start(kind, placement!, nodeCommand('locks', kind)))
-    const timings = await alternate(sides, effort)
-    const valuesOf = (kind: string) => timings[kinds.indexOf(kind)]!.map(({ ns }) => ns)
-    return ROWS.map(({ id, what, unit, kinds: [above, below], target }) => {
-      const values = valuesOf(above)
-      const oneCore = below === undefined ? figureOf(values) : ratioOf(values, valuesOf(below))
-      const detail = [above, below]
-        .filter((kind) => kind !== undefined)
-        .map((kind) => `${kind} ${figureOf(valuesOf(kind)).median.toFixed(1)} ns`)
-        .join(', ')
-      return { id, what, unit, target, oneCore, detail: `${detail}, ${values.length} rounds` }
-    })
-  } finally {
-    for (const side of sides) await side.stop()
-  }
+  const rounds = await timeKinds('locks', kinds, effort)
+  return ROWS.map(({ id, what, unit, kinds: [above, below], target }) => {
+    const values = rounds(above)
+    const oneCore = below === undefined ? figureOf(values) : ratioOf(values, rounds(below))
+    const detail = [above, below]
+      .filter((kind) => kind !== undefined)
+      .map((kind) => `${kind} ${figureOf(rounds(kind)).median.toFixed(1)} ns`)
+      .join(', ')
+    return { id, what, unit, target, oneCore, detail: `${detail}, ${values.length} rounds` }
+  })
 }

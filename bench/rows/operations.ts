@@ -1,9 +1,10 @@
 // Rows 5 to 8: what single operations cost in one process, and how many system calls they make.
 import { text } from 'node:stream/consumers'
-import { hasProgram, placements } from '../machine.js'
+import { hasProgram } from '../machine.js'
 import type { Measurement, Target, Unit } from '../measurement.js'
-import { alternate, nodeCommand, Side, startTracked, type Effort } from '../side.js'
+import { nodeCommand, startTracked, type Effort } from '../side.js'
 import { figureOf } from '../statistics.js'
+import { timeKinds } from './in-turn.js'
 
 interface Operation {
   readonly name: string
@@ -43,23 +44,14 @@ const OPERATIONS: readonly Operation[] = [
 
 /** Times the operations in turn, then counts the system calls of those that promise none. */
 export async function operationCosts(effort: Effort): Promise<readonly Measurement[]> {
-  const [placement] = placements()
-  const sides: Side[] = []
-  const measurements: Measurement[] = []
-  try {
-    for (const { name } of OPERATIONS)
-      sides.push(await Side.start(name, placement!, nodeCommand('operations', name)))
-    const timings = await alternate(sides, effort)
-    OPERATIONS.forEach(({ name, what, unit, target }, index) => {
-      const scale = unit === 'us' ? 1000 : 1
-      const values = timings[index]!.map(({ ns }) => ns / scale)
-      const detail = `median of batches of 100, ${values.length} rounds`
-      measurements.push({ id: name, what, unit, target, oneCore: figureOf(values), detail })
-    })
-  } finally {
-    for (const side of sides) await side.stop()
-  }
-  return measurements
+  const names = OPERATIONS.map(({ name }) => name)
+  const rounds = await timeKinds('operations', names, effort)
+  return OPERATIONS.map(({ name, what, unit, target }) => {
+    const scale = unit === 'us' ? 1000 : 1
+    const values = rounds(name).map((ns) => ns / scale)
+    const detail = `median of batches of 100, ${values.length} rounds`
+    return { id: name, what, unit, target, oneCore: figureOf(values), detail }
+  })
 }
 
 const COUNTED = 100_000

@@ -1,8 +1,8 @@
 // What reservations and their locks cost in one process.
-import { placements } from '../machine.js'
 import type { Measurement, Target } from '../measurement.js'
-import { alternate, nodeCommand, Side, type Effort } from '../side.js'
+import type { Effort } from '../side.js'
 import { figureOf, ratioOf } from '../statistics.js'
+import { timeKinds } from './in-turn.js'
 
 interface Operation {
   readonly name: string
@@ -25,21 +25,13 @@ const OPERATIONS: readonly Operation[] = [
 
 /** Times the operations in turn, and the lock against an awaited promise. */
 export async function reservationCosts(effort: Effort): Promise<readonly Measurement[]> {
-  const [placement] = placements()
-  const sides: Side[] = []
-  try {
-    for (const { name } of OPERATIONS)
-      sides.push(await Side.start(name, placement!, nodeCommand('reservations', name)))
-    const timings = await alternate(sides, effort)
-    const values = timings.map((rounds) => rounds.map(({ ns }) => ns))
-    const detail = `median of batches of 1000, ${effort.rounds} rounds`
-    const rows = OPERATIONS.map(({ name, what, target }, index) => {
-      return { id: name, what, unit: 'ns', target, oneCore: figureOf(values[index]!), detail }
-    }) satisfies readonly Measurement[]
-    return [...rows, lockRatio(values.at(-2)!, values.at(-1)!)]
-  } finally {
-    for (const side of sides) await side.stop()
-  }
+  const names = OPERATIONS.map(({ name }) => name)
+  const rounds = await timeKinds('reservations', names, effort)
+  const detail = `median of batches of 1000, ${effort.rounds} rounds`
+  const rows = OPERATIONS.map(({ name, what, target }) => {
+    return { id: name, what, unit: 'ns', target, oneCore: figureOf(rounds(name)), detail }
+  }) satisfies readonly Measurement[]
+  return [...rows, lockRatio(rounds('reservation-lock'), rounds('resolved-promise'))]
 }
 
 function lockRatio(lock: readonly number[], promise: readonly number[]): Measurement {
