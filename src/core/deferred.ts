@@ -1,5 +1,4 @@
-import { thrownStack, thrownText } from './thrown.js'
-import { warn } from './warn.js'
+import { warnThrown } from './warn.js'
 
 let queue: (() => void)[] = []
 let running = false
@@ -38,7 +37,6 @@ function runOne(work: () => void): void {
   try {
     work()
   } catch (error) {
-    const stack = thrownStack(error)
-    warn({ rule: 'PORT-4', message: `Deferred work threw: ${thrownText(error)}`, stack })
+    warnThrown('Deferred work threw', error)
   }
 }

@@ -4,9 +4,8 @@ import { Fence, getFence, putFence } from './fence/fence.js'
 import { mergeFences } from './fence/merge.js'
 import { unwrapFences } from './fence/unwrap.js'
 import type { WaitOptions } from './host.js'
-import { thrownText } from './thrown.js'
 import { waitFor } from './wait.js'
-import { warn } from './warn.js'
+import { warnThrown } from './warn.js'
 
 /** How one fence stands. @rule SF-17, SF-18 */
 export interface FenceState {
@@ -248,6 +247,6 @@ function callWaker(wake: () => void): void {
   try {
     wake()
   } catch (error) {
-    warn({ rule: 'PORT-4', message: `Somebody woken by a sync file threw: ${thrownText(error)}` })
+    warnThrown('Somebody woken by a sync file threw', error)
   }
 }

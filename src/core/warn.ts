@@ -1,4 +1,4 @@
-import { thrownText } from './thrown.js'
+import { thrownStack, thrownText } from './thrown.js'
 /** Something that is not an error of this call but a mistake somewhere: a leak, a stale view, a stuck peer. */
 export interface Warning {
   /** Id of the rule it touches, or a short code of this package. */
@@ -43,6 +43,17 @@ export function warn(warning: Warning): void {
   if (process?.emitWarning !== undefined)
     process.emitWarning(warning.message, { type: 'DmaBufWarning', code: warning.rule, ...detail })
   else console?.warn(`${warning.message}\n${warning.stack ?? ''}`)
+}
+
+/**
+ * Reports what a callback threw into code that goes on all the same.
+ *
+ * @rule PORT-4
+ * @param what - who threw, as the beginning of a sentence that ends in what was thrown
+ */
+export function warnThrown(what: string, thrown: unknown): void {
+  const message = `${what}: ${thrownText(thrown)}`
+  warn({ rule: 'PORT-4', message, stack: thrownStack(thrown) })
 }
 
 // A hook that throws must not break whoever only wanted to warn, nor hide the warning from other hooks.

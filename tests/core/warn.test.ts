@@ -2,7 +2,7 @@
 // Method: hooks, and replacements for process.emitWarning and the console.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { onWarning, warn, type Warning } from '#src/core/warn.js'
+import { onWarning, warn, warnThrown, type Warning } from '#src/core/warn.js'
 
 const leak: Warning = { rule: 'DMABUF_LEAK', message: 'Forgotten', stack: 'at here' }
 
@@ -58,4 +58,16 @@ test('A hook that throws hides a warning from no other hook, and breaks nobody',
   warn({ rule: 'TEST', message: 'Look' })
   assert.deepEqual(heard, ['Look'])
   assert.match(said.join(), /Broken hook/)
+})
+
+test('warnThrown reports what was thrown, with its stack where it has one [PORT-4]', () => {
+  const seen: Warning[] = []
+  using _hook = onWarning((warning) => seen.push(warning))
+  const error = new Error('broken')
+  warnThrown('A waker threw', error)
+  warnThrown('A waker threw', Object.create(null))
+  assert.deepEqual(seen, [
+    { rule: 'PORT-4', message: 'A waker threw: Error: broken', stack: error.stack },
+    { rule: 'PORT-4', message: 'A waker threw: something that has no text', stack: undefined },
+  ])
 })

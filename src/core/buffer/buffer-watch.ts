@@ -1,5 +1,4 @@
-import { thrownStack, thrownText } from '../thrown.js'
-import { warn } from '../warn.js'
+import { warnThrown } from '../warn.js'
 import type { BufferObject } from './buffer-object.js'
 
 /** Who wants to know of every buffer: statistics. */
@@ -43,7 +42,6 @@ function callReleased(watch: BufferWatch, object: BufferObject): void {
   try {
     watch.released?.(object)
   } catch (error) {
-    const stack = thrownStack(error)
-    warn({ rule: 'PORT-4', message: `A watch of buffers threw: ${thrownText(error)}`, stack })
+    warnThrown('A watch of buffers threw', error)
   }
 }

@@ -1,6 +1,5 @@
 import type { Held } from '../reservation/held.js'
-import { thrownStack, thrownText } from '../thrown.js'
-import { warn } from '../warn.js'
+import { warnThrown } from '../warn.js'
 import type { Attachment } from './attachment.js'
 import type { Direction } from './device.js'
 import type { SgTable } from './sg-table.js'
@@ -94,9 +93,7 @@ export function callDetach(attachment: Attachment): void {
 
 /** Reports what a callback threw that has no way to fail. @internal @rule PORT-4 */
 export function reportThrown(name: string, error: unknown): void {
-  const stack = thrownStack(error)
-  const message = `${name} must not throw: ${thrownText(error)}`
-  warn({ rule: 'PORT-4', message, stack })
+  warnThrown(`${name} must not throw`, error)
 }
 
 /** Reports when what should be done already fails later. @internal @rule PORT-4 */

@@ -1,5 +1,5 @@
-import { thrownStack, thrownText } from '../thrown.js'
-import { warn } from '../warn.js'
+import { warnThrown } from '../warn.js'
+import { nameOf } from './fence-access.js'
 import type { Fence } from './fence.js'
 import type { FenceCallback, FenceOps } from './fence-ops.js'
 
@@ -164,7 +164,5 @@ export function wakeSleeper(sleeper: Sleeper, fence: Fence): void {
 
 /** Reports what somebody threw who must not throw here. @rule PORT-4 */
 export function reportThrown(who: string, fence: Fence, error: unknown): void {
-  const stack = thrownStack(error)
-  const name = `${fence.driverName} ${fence.timelineName} seqno ${fence.seqno}`
-  warn({ rule: 'PORT-4', message: `A ${who} of fence ${name} threw: ${thrownText(error)}`, stack })
+  warnThrown(`A ${who} of fence ${nameOf(fence)} threw`, error)
 }

@@ -1,5 +1,4 @@
-import { thrownText } from '../thrown.js'
-import { warn } from '../warn.js'
+import { warnThrown } from '../warn.js'
 import type { Fence } from './fence.js'
 
 /** What happens to fences, by the kernel's names of its trace points. @rule FENCE-36 */
@@ -43,7 +42,7 @@ function tellAll(event: FenceEvent, fence: Fence): void {
     try {
       watcher(event, fence)
     } catch (error) {
-      warn({ rule: 'PORT-4', message: `A watcher of fences threw: ${thrownText(error)}` })
+      warnThrown('A watcher of fences threw', error)
     }
   }
 }

@@ -1,8 +1,7 @@
 import { defer } from '../deferred.js'
 import { host, type WaitOptions } from '../host.js'
-import { thrownStack, thrownText } from '../thrown.js'
 import type { Task } from '../wait-graph.js'
-import { warn } from '../warn.js'
+import { warnThrown } from '../warn.js'
 import type { AcquireContext, ContextState } from './acquire-context.js'
 import type { WwMutex } from './ww-mutex.js'
 
@@ -111,11 +110,6 @@ function attempt(work: () => void): void {
   try {
     work()
   } catch (error) {
-    const stack = thrownStack(error)
-    warn({
-      rule: 'PORT-4',
-      message: `The end of a wait for a lock threw: ${thrownText(error)}`,
-      stack,
-    })
+    warnThrown('The end of a wait for a lock threw', error)
   }
 }

@@ -1,6 +1,5 @@
 import { isFlaggedSignaled, putFence, type Fence } from '../fence/fence.js'
-import { thrownStack, thrownText } from '../thrown.js'
-import { warn } from '../warn.js'
+import { warnThrown } from '../warn.js'
 
 /**
  * Whether a fence has signalled, asking its creator. What the creator throws becomes a warning: a table of
@@ -12,9 +11,7 @@ export function isDone(fence: Fence): boolean {
   try {
     return fence.isSignaled()
   } catch (error) {
-    const stack = thrownStack(error)
-    const message = `${fence.driverName} threw when asked for a fence: ${thrownText(error)}`
-    warn({ rule: 'PORT-4', message, stack })
+    warnThrown(`${fence.driverName} threw when asked for a fence`, error)
     return isFlaggedSignaled(fence)
   }
 }
