@@ -2,6 +2,15 @@ import { DmaBufError, errnoName, errnoNumber } from '../core/errors.js'
 import type { WaitOptions } from '../core/host.js'
 import { waitFor, type Waiter } from '../core/wait.js'
 import {
+  agree,
+  decodeHello,
+  encodeHello,
+  Feature,
+  OUR_HELLO,
+  type Agreement,
+  type Hello,
+} from '../interprocess/hello.js'
+import {
   decodeMessage,
   encodeMessage,
   MessageType,
@@ -45,15 +54,17 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   readonly #unread: Received[] = []
   readonly #readers: { type: number; waiter: Waiter<Received | undefined> }[] = []
   readonly #endListeners = new Set<(end: LinkEnd) => void>()
-  #greeted = false
+  readonly #hello: Hello
+  #agreement: Agreement | undefined
   #end: LinkEnd | undefined
   #failure: DmaBufError | undefined
   #closed = false
-  #listener: { type: number; callback: (message: Received) => void } | undefined
+  readonly #listeners = new Map<number, (message: Received) => void>()
 
-  /** @internal @param fd - moved */
-  constructor(fd: OwnedFd, peer: Peer) {
+  /** @internal @param fd - moved @param hello - what this side says of itself */
+  constructor(fd: OwnedFd, peer: Peer, hello: Hello = OUR_HELLO) {
     this.#peer = peer
+    this.#hello = hello
     this.#socket = new LinkSocket(fd, {
       message: (bytes, fds, sender) => {
         this.#received(bytes, fds, sender)
@@ -65,13 +76,18 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
       },
     })
     void this.#socket
-      .send(encodeMessage(MessageType.hello, 0, new Uint8Array(0)), [])
+      .send(encodeMessage(MessageType.hello, 0, encodeHello(hello)), [])
       .catch(() => {})
   }
 
   /** Who is at the other end. For a pair: who said hello, so read it after the first message. */
   get peer(): Peer {
     return this.#peer
+  }
+
+  /** What both sides can do; undefined until the peer's hello is here: read it after the first message. @internal */
+  get agreement(): Agreement | undefined {
+    return this.#agreement
   }
 
   /** How it ended; undefined while it lives. */
@@ -154,7 +170,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
 
   /** Hands every message of a type to a callback instead of next(). @internal */
   listen(type: number, callback: (message: Received) => void): void {
-    this.#listener = { type, callback }
+    this.#listeners.set(type, callback)
   }
 
   /** Calls back once when the link has ended, soon even if it has already: by the peer, or closed here (clean). */
@@ -249,7 +265,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     try {
       const message = { ...decodeMessage(bytes), fds }
       this.#checkGreeting(message, sender)
-      return message
+      return this.#isUnknown(message.type) ? undefined : message
     } catch (error) {
       this.#fail(error)
       return undefined
@@ -257,20 +273,29 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   #checkGreeting(message: Received, sender: Peer | undefined): void {
-    const isFirst = !this.#greeted
-    if (isFirst && message.type !== MessageType.hello && message.type !== MessageType.goodbye)
-      throw new DmaBufError('EPROTO', 'link', 'The peer did not say hello first')
-    if (!KNOWN_TYPES.has(message.type))
-      throw new DmaBufError('EPROTO', 'link', `The peer sent a message of type ${message.type}`)
-    this.#greeted = true
-    if (isFirst && sender !== undefined) this.#peer = sender
+    const { type } = message
+    if (this.#agreement === undefined) {
+      if (type !== MessageType.hello && type !== MessageType.goodbye)
+        throw new DmaBufError('EPROTO', 'link', 'The peer did not say hello first')
+      if (sender !== undefined) this.#peer = sender
+      if (type === MessageType.hello)
+        this.#agreement = agree(this.#hello, decodeHello(message.payload))
+    }
+  }
+
+  // Types of a later version: dropped only where both said that they may be.
+  #isUnknown(type: number): boolean {
+    if (KNOWN_TYPES.has(type)) return false
+    if (((this.#agreement?.features ?? 0) & Feature.ignoreUnknown) !== 0) return true
+    throw new DmaBufError('EPROTO', 'link', `The peer sent a message of type ${type}`)
   }
 
   #deliver(message: Received): void {
+    const listener = this.#listeners.get(message.type)
     if (this.#closed) {
       for (const fd of message.fds) fd.close()
-    } else if (this.#listener?.type === message.type) {
-      this.#listener.callback(message)
+    } else if (listener !== undefined) {
+      listener(message)
     } else {
       const index = this.#readers.findIndex((reader) => reader.type === message.type)
       const reader = index < 0 ? undefined : this.#readers.splice(index, 1)[0]

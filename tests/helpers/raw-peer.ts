@@ -1,4 +1,5 @@
 // The other end of a link without a Link: says what no honest peer says.
+import { encodeHello, type Hello } from '#src/interprocess/hello.js'
 import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { Link } from '#src/linux/link.js'
 import { native } from '#src/linux/native.js'
@@ -20,8 +21,10 @@ export class RawPeer implements Disposable {
     return native().send(this.fd.number, bytes, bytes.length, numbers)
   }
 
-  hello(fds: readonly OwnedFd[] = []): number {
-    return this.send(encodeMessage(MessageType.hello, 0, NOTHING), fds)
+  /** As a peer of the first version does, unless it is given something to say of itself. */
+  hello(fds: readonly OwnedFd[] = [], says?: Hello): number {
+    const payload = says === undefined ? NOTHING : encodeHello(says)
+    return this.send(encodeMessage(MessageType.hello, 0, payload), fds)
   }
 
   goodbye(fds: readonly OwnedFd[] = []): number {
@@ -47,9 +50,9 @@ export class RawPeer implements Disposable {
 }
 
 /** A link of this process whose other end is raw. */
-export function rawPair(): [Link, RawPeer] {
+export function rawPair(hello?: Hello): [Link, RawPeer] {
   const pair = new Int32Array(2)
   if (native().socketPair(pair) < 0) throw new Error('No socket pair')
   const self = { pid: process.pid, uid: 0, gid: 0 }
-  return [new Link(OwnedFd.adopt(pair[0]!), self), new RawPeer(OwnedFd.adopt(pair[1]!))]
+  return [new Link(OwnedFd.adopt(pair[0]!), self, hello), new RawPeer(OwnedFd.adopt(pair[1]!))]
 }
