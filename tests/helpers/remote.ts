@@ -1,6 +1,7 @@
 // Processes for tests: real ones, with their own memory and descriptors, that run functions of the test.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Answer, Call, There } from '../fixtures/remote.js'
 
@@ -13,6 +14,10 @@ export interface RemoteOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Runs it under strace: which calls to trace, and the file to write them to. */
   readonly strace?: { readonly calls: string; readonly file: string }
+  /** A module that runs there first. */
+  readonly preload?: string
+  /** A program that starts it, with its arguments: unshare, say. */
+  readonly wrapper?: readonly string[]
 }
 
 /** Another process. Dispose of it: it is killed if it still runs. */
@@ -24,10 +29,13 @@ export class Remote<State extends object = Record<string, never>> implements Asy
   #nextId = 1
   #stderr = ''
 
-  private constructor({ env = {}, strace }: RemoteOptions) {
-    const node = [process.execPath, '--expose-gc', '--enable-source-maps', FIXTURE]
+  private constructor({ env = {}, strace, preload, wrapper = [] }: RemoteOptions) {
+    const first = preload === undefined ? [] : ['--import', preload]
+    const node = [process.execPath, '--expose-gc', '--enable-source-maps', ...first, FIXTURE]
     const wrapped =
-      strace === undefined ? node : ['strace', '-f', '-o', strace.file, '-e', strace.calls, ...node]
+      strace === undefined
+        ? [...wrapper, ...node]
+        : ['strace', '-f', '-o', strace.file, '-e', strace.calls, ...node]
     this.#child = spawn(wrapped[0] ?? '', wrapped.slice(1), {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -59,6 +67,8 @@ export class Remote<State extends object = Record<string, never>> implements Asy
         else reject(new Error(error.message))
       })
     })
+    // In a namespace of its own it has another number than here.
+    if (options.wrapper !== undefined) remote.#pid = youngestOf(remote.#child.pid ?? 0)
     return remote
   }
 
@@ -120,4 +130,18 @@ export class Remote<State extends object = Record<string, never>> implements Asy
   #obituary(code: number | null, signal: NodeJS.Signals | null): string {
     return `Process ${this.#pid} ended: ${signal ?? code ?? 'unknown'} ${this.#stderr}`
   }
+}
+
+/** The process itself, or the last of its line of only children: what a wrapper started. */
+function youngestOf(pid: number): number {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const parent = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]
+      if (Number(parent) === pid) return youngestOf(Number(name))
+    } catch {
+      // It has ended since it was listed.
+    }
+  }
+  return pid
 }

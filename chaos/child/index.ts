@@ -1,0 +1,26 @@
+// What the processes of the chaos run can do; loaded before them, found as `chaos` by the functions sent to them.
+import { Camera } from './camera.js'
+import { nowMs } from './pattern.js'
+import { dieAtStep, surviveSteps } from './steps.js'
+import { Owner } from './owner.js'
+import { Viewer } from './viewer.js'
+import { Watcher } from './watcher.js'
+
+/** What this process is; each is there once it was made. */
+interface Roles {
+  camera: Camera
+  viewer: Viewer
+  /** The end of what the viewer reads. */
+  reading: Promise<void>
+  owner: Owner
+  watcher: Watcher
+}
+
+const my = {} as Roles
+const parts = { Camera, Owner, Viewer, Watcher, dieAtStep, surviveSteps, nowMs, my }
+
+declare global {
+  var chaos: typeof parts
+}
+
+globalThis.chaos = parts
