@@ -1,9 +1,10 @@
 import { DmaBufError } from '../core/errors.js'
-import { MAX_BUFFERS } from '../interprocess/queue-page.js'
-import { FrameStream } from './frame-stream.js'
+import { checkConsumerOptions, type ConsumerOptions } from '../frames/consumer-options.js'
+import { FrameStream } from '../frames/frame-stream.js'
+import type { QueueConnection } from '../frames/queue-connection.js'
+import { joinQueue } from './join-queue.js'
 import { connectLink, type ConnectOptions } from './link-connect.js'
 import { Link } from './link.js'
-import { QueueConnection, type ConsumerOptions } from './queue-connection.js'
 
 /**
  * Connects to a queue that serveFrames() serves.
@@ -18,20 +19,15 @@ export async function connectFrames(
   at: string | Link,
   options: ConnectOptions & ConsumerOptions = {},
 ): Promise<FrameStream> {
-  const { mode = 'fifo', maxHeld = 1, access = 'read', waitForServer = false } = options
+  const { waitForServer = false } = options
   if (typeof at !== 'string' && !(at instanceof Link))
     throw new TypeError(`Connect to a path or a link: ${String(at)}`)
-  if (mode !== 'fifo' && mode !== 'latest')
-    throw new TypeError(`mode must be 'fifo' or 'latest': ${String(mode)}`)
-  if (access !== 'read' && access !== 'readwrite')
-    throw new TypeError(`access must be 'read' or 'readwrite': ${String(access)}`)
-  if (!Number.isInteger(maxHeld) || maxHeld < 1 || maxHeld > MAX_BUFFERS - 2)
-    throw new RangeError(`maxHeld must be 1 to ${MAX_BUFFERS - 2}: ${maxHeld}`)
+  const consumer = checkConsumerOptions(options)
   const connect = async (rung: () => void, once: ConnectOptions): Promise<QueueConnection> => {
     for (;;) {
       const link = typeof at === 'string' ? await connectLink(at, once) : at
       try {
-        return await QueueConnection.join(link, { ...once, mode, maxHeld, access }, rung)
+        return await joinQueue(link, { ...once, ...consumer }, rung)
       } catch (error) {
         // The server died while we joined it.
         if (!waitForServer || at === link || !DmaBufError.is(error, 'EOWNERDEAD')) throw error
@@ -39,7 +35,7 @@ export async function connectFrames(
     }
   }
   const stream = new FrameStream({
-    mode,
+    mode: consumer.mode,
     reconnect:
       typeof at === 'string' && waitForServer
         ? (rung, signal) => connect(rung, { ...options, signal, timeoutMs: undefined })

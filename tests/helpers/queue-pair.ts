@@ -1,9 +1,10 @@
 // Both ends of a queue in this process, for what does not depend on who is where.
 import type { TestContext } from 'node:test'
 import { connectFrames } from '#src/linux/connect-frames.js'
-import type { FrameQueue } from '#src/linux/frame-queue.js'
-import type { FrameStream } from '#src/linux/frame-stream.js'
-import { serveFrames, type QueueOptions } from '#src/linux/serve-frames.js'
+import type { FrameQueue } from '#src/frames/frame-queue.js'
+import type { FrameStream } from '#src/frames/frame-stream.js'
+import type { QueueOptions } from '#src/frames/queue-options.js'
+import { serveFrames } from '#src/linux/serve-frames.js'
 import { socketPath } from './socket-path.js'
 import type { ViewerOptions } from './viewer.js'
 

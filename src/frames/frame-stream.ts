@@ -3,9 +3,15 @@ import { DmaBufError } from '../core/errors.js'
 import type { AbortSignalLike, WaitOptions } from '../core/host.js'
 import { checkWait, waitFor } from '../core/wait.js'
 import type { QueueMode } from '../interprocess/queue-consumer.js'
-import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
+import { afterTurn, EventLoopTurns, nextTurn } from './event-loop-turns.js'
 import type { Frame } from './frame.js'
 import type { QueueConnection } from './queue-connection.js'
+
+interface Runtime {
+  AbortController: new () => { readonly signal: AbortSignalLike; abort(): void }
+}
+
+const { AbortController } = globalThis as unknown as Runtime
 
 interface FrameWaiter {
   readonly resolve: (frame: Frame | undefined) => void
@@ -66,7 +72,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
       this.#deliver()
       this.#leaveIfOver()
     }
-    connection.link.onEnd((end) => {
+    connection.onEnd((end) => {
       if (this.#connection !== connection || this.#closed) return
       if (end.clean) this.#finished = true
       else if (this.#parts.reconnect === undefined || !isDeath(end.error)) this.#fail(end.error)
@@ -235,7 +241,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
       isDue = this.#turns.isDue()
     } finally {
       if (isDue)
-        setImmediate(() => {
+        nextTurn(() => {
           this.#deliver()
         })
     }
@@ -268,7 +274,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     this.#failure = DmaBufError.is(error)
       ? error
       : new DmaBufError('EPROTO', 'receive', String(error), { cause: error })
-    this.#connection?.link.keepAlive(false)
+    this.#connection?.keepAlive(false)
     for (const { reject } of this.#waiters.splice(0)) reject(this.#failure)
     const subscriber = this.#subscriber
     this.#subscriber = undefined

@@ -5,25 +5,14 @@ import type { LaidOutFormat } from '../core/frame/format.js'
 import { host, type WaitOptions } from '../core/host.js'
 import { checkWait, waitFor } from '../core/wait.js'
 import { warn } from '../core/warn.js'
-import { MessageType } from '../interprocess/link-message.js'
-import { decodeJoin } from '../interprocess/queue-message.js'
-import { queuePageBytes } from '../interprocess/queue-page.js'
-import { QueueProducer } from '../interprocess/queue-producer.js'
+import type { JoinMessage } from '../interprocess/queue-message.js'
+import { QueueProducer, type ConsumerView } from '../interprocess/queue-producer.js'
+import type { Words } from '../interprocess/words.js'
 import { Consumer } from './consumer.js'
 import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
-import type { Link } from './link.js'
-import { MapMode, Mapping } from './mapping.js'
-import { createMemfd, roundUpToPages, sealForReaders } from './memfd.js'
-import { fdOf } from './memory-of-fd.js'
-import type { OwnedFd } from './owned-fd.js'
+import type { SlowConsumerPolicy } from './queue-options.js'
+import type { QueueTransport } from './queue-transport.js'
 import { WritableFrame, type FrameMetadata } from './writable-frame.js'
-
-/** What to do about a consumer that keeps buffers for too long. */
-export interface SlowConsumerPolicy {
-  readonly afterMs: number
-  /** 'wait' only reports it; 'disconnect' tells it to leave and goes on without what it has not read. */
-  readonly then: 'wait' | 'disconnect'
-}
 
 /** A consumer came, or is gone. */
 export interface ConsumerChange {
@@ -43,8 +32,6 @@ export interface QueueStats {
   readonly bytesCopied: number
 }
 
-const JOIN_TIMEOUT_MS = 5000
-
 /** What a queue is made of. @internal */
 export interface FrameQueueParts {
   readonly buffers: readonly DmaBuf[]
@@ -53,8 +40,19 @@ export interface FrameQueueParts {
   readonly lengthBytes: number
   readonly slowConsumer: SlowConsumerPolicy
   readonly maxConsumers: number
-  /** Stops admitting consumers. */
-  readonly stopServing: () => void
+  /** The queue's own page, fresh: as many bytes as queuePageBytes() says. */
+  readonly page: Words
+  /** Stops admitting consumers; those who are about to join are refused with the error. */
+  readonly stopServing: (refusal: DmaBufError) => Promise<void>
+  /** Frees the page: the queue has stopped using it. */
+  readonly closePage: () => void
+}
+
+/** A consumer that may join, before it is one. @internal */
+export interface OpenedConsumer {
+  readonly view: ConsumerView
+  /** Moves to the queue. */
+  readonly transport: QueueTransport
 }
 
 /**
@@ -67,11 +65,8 @@ export class FrameQueue implements AsyncDisposable {
   /** Bytes of one frame. */
   readonly lengthBytes: number
   readonly #parts: FrameQueueParts
-  readonly #page: OwnedFd
-  readonly #mapping: Mapping
   readonly #producer: QueueProducer
   readonly #consumers: Consumer[] = []
-  readonly #joining = new Set<Link>()
   readonly #turns = new EventLoopTurns()
   readonly #waiters: ((frame: WritableFrame | undefined, error?: unknown) => void)[] = []
   readonly #watchers = new Set<(change: ConsumerChange) => void>()
@@ -83,17 +78,13 @@ export class FrameQueue implements AsyncDisposable {
   #stopPatience: (() => void) | undefined
   #progress = new Map<Consumer, string>()
 
-  /** @internal Use serveFrames(). */
+  /** @internal Use serveFrames(). @param parts - the buffers move: closed with the queue */
   constructor(parts: FrameQueueParts) {
     this.#parts = parts
     this.format = parts.format
     this.lengthBytes = parts.lengthBytes
     this.#publishedFormat = { serial: 1, layout: parts.format }
-    const pageBytes = roundUpToPages(queuePageBytes(parts.buffers.length))
-    this.#page = createMemfd('queue', pageBytes)
-    this.#mapping = new Mapping(this.#page, pageBytes, MapMode.shared)
-    sealForReaders(this.#page)
-    this.#producer = new QueueProducer(this.#mapping.words(), parts.buffers.length)
+    this.#producer = new QueueProducer(parts.page, parts.buffers.length)
   }
 
   get bufferCount(): number {
@@ -165,65 +156,49 @@ export class FrameQueue implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#parts.stopServing()
+    const refusal = new DmaBufError('EPIPE', 'join', 'The queue is closed')
+    const stopped = this.#parts.stopServing(refusal)
     this.#stopPatience?.()
     const error = new DmaBufError('EBADF', 'dequeue', 'Queue was closed')
     for (const settle of this.#waiters.splice(0)) settle(undefined, error)
-    const refusal = new DmaBufError('EPIPE', 'join', 'The queue is closed')
-    await Promise.all([
-      ...this.#consumers.splice(0).map((consumer) => consumer.close()),
-      ...[...this.#joining].map((link) => link.closeWith(refusal)),
-    ])
+    await Promise.all([...this.#consumers.splice(0).map((consumer) => consumer.close()), stopped])
     for (const buffer of this.#parts.buffers) buffer.close()
-    this.#mapping.close()
-    this.#page.close()
+    this.#parts.closePage()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  /** Admits whoever is at the other end, if there are buffers enough. @internal */
-  async admit(link: Link): Promise<void> {
-    let consumer: Consumer | undefined
-    try {
-      const message = await this.#nextJoin(link)
-      if (message === undefined)
-        throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
-      try {
-        consumer = this.#join(link, message)
-      } catch (error) {
-        for (const fd of message.fds) fd.close()
-        throw error
-      }
-      const joined = consumer
-      link.onEnd(() => {
-        this.#remove(joined)
-      })
-      const { buffers, lengthBytes } = this.#parts
-      await consumer.welcome({
-        lengthBytes,
-        page: this.#page,
-        buffers: buffers.map((buffer) => fdOf(buffer, 'serveFrames')),
-      })
-    } catch (error) {
-      await link.closeWith(asDmaBufError(error))
-      if (consumer !== undefined) this.#remove(consumer)
+  /**
+   * Admits a consumer, if there are buffers enough.
+   *
+   * @param open - makes its connection, once it is clear that there is room
+   * @throws {DmaBufError} EPIPE after close(), EBUSY with the number of buffers to set; what `open` throws
+   * @internal
+   */
+  join(
+    join: JoinMessage,
+    open: (queue: { firstTicket: number; rung: () => void }) => OpenedConsumer,
+  ): Consumer {
+    this.#checkRoom(join)
+    const firstTicket = this.#producer.firstTicket(join.mode)
+    const rung = (): void => {
+      this.#serveWaiters()
     }
+    const opened = open({ firstTicket, rung })
+    const consumer = new Consumer(this.#nextId++, opened, this.#producer)
+    this.#producer.consumers.add(consumer.view)
+    this.#consumers.push(consumer)
+    opened.transport.onEnd(() => {
+      this.#remove(consumer)
+    })
+    this.#tell({ change: 'joined', consumer, heldAtEnd: 0 })
+    return consumer
   }
 
-  async #nextJoin(link: Link): ReturnType<Link['next']> {
-    this.#joining.add(link)
-    try {
-      return await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
-    } finally {
-      this.#joining.delete(link)
-    }
-  }
-
-  #join(link: Link, message: Awaited<ReturnType<Link['next']>> & object): Consumer {
+  #checkRoom(join: JoinMessage): void {
     if (this.#closed) throw new DmaBufError('EPIPE', 'join', 'The queue is closed')
-    const join = decodeJoin(message.payload)
     const needed = this.#producer.buffersNeeded + join.maxHeld
     if (needed > this.bufferCount)
       throw new DmaBufError(
@@ -238,18 +213,6 @@ export class FrameQueue implements AsyncDisposable {
         'join',
         `The queue admits ${this.#parts.maxConsumers} consumers`,
       )
-    const consumer = new Consumer(this.#nextId++, link, {
-      message,
-      join,
-      producer: this.#producer,
-      rung: () => {
-        this.#serveWaiters()
-      },
-    })
-    this.#producer.consumers.add(consumer.view)
-    this.#consumers.push(consumer)
-    this.#tell({ change: 'joined', consumer, heldAtEnd: 0 })
-    return consumer
   }
 
   #remove(consumer: Consumer): void {
@@ -316,8 +279,8 @@ export class FrameQueue implements AsyncDisposable {
 
   #describeBlockers(): string {
     const parts = this.#blockers().map(
-      ({ id, pid, held, lagFrames, mode }) =>
-        `consumer ${id} (pid ${pid}, ${mode}) holds ${held}, has ${lagFrames} to read`,
+      ({ id, peerName, held, lagFrames, mode }) =>
+        `consumer ${id} (${peerName}, ${mode}) holds ${held}, has ${lagFrames} to read`,
     )
     return parts.length === 0 ? '' : `: ${parts.join('; ')}`
   }
@@ -343,7 +306,7 @@ export class FrameQueue implements AsyncDisposable {
       // What it holds within its cap never stalls the camera; what it has not read does.
       const stalls = consumer.view.keptFrom() <= this.#producer.published
       if (!stalls || this.#progress.get(consumer) !== progressOf(consumer)) continue
-      const what = `Consumer ${consumer.id} (pid ${consumer.pid}) has not moved for ${afterMs} ms`
+      const what = `Consumer ${consumer.id} (${consumer.peerName}) has not moved for ${afterMs} ms`
       if (then === 'wait')
         warn({ rule: 'DMABUF_SLOW_CONSUMER', message: `${what}: the queue waits for it` })
       else this.disconnect(consumer, new DmaBufError('ETIMEDOUT', 'queue', `${what}: disconnected`))
@@ -377,9 +340,4 @@ export class FrameQueue implements AsyncDisposable {
 function progressOf(consumer: Consumer): string {
   const { view } = consumer
   return `${view.cursor()} ${view.claims(0)} ${view.claims(1)}`
-}
-
-function asDmaBufError(error: unknown): DmaBufError {
-  if (DmaBufError.is(error)) return error
-  return new DmaBufError('EPROTO', 'join', error instanceof Error ? error.message : String(error))
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DmaBufError, onWarning, type Warning } from '#src/index.js'
-import type { ConsumerChange } from '#src/linux/frame-queue.js'
+import type { ConsumerChange } from '#src/frames/frame-queue.js'
 import { connectFrames } from '#src/linux/connect-frames.js'
 import { serveFrames } from '#src/linux/serve-frames.js'
 import { countResources, settled, until } from '../helpers/leaks.js'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectFrames } from '#src/linux/connect-frames.js'
-import type { Frame } from '#src/linux/frame.js'
+import type { Frame } from '#src/frames/frame.js'
 import { serveFrames } from '#src/linux/serve-frames.js'
 import { Camera } from '../helpers/camera.js'
 import { settled, until } from '../helpers/leaks.js'

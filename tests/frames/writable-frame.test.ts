@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { serveFrames } from '#src/linux/serve-frames.js'
-import type { FrameMetadata } from '#src/linux/writable-frame.js'
+import type { FrameMetadata } from '#src/frames/writable-frame.js'
 import { queuePair } from '../helpers/queue-pair.js'
 import { socketPath } from '../helpers/socket-path.js'
 import { publish, Viewer } from '../helpers/viewer.js'

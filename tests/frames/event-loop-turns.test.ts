@@ -2,7 +2,8 @@
 // Method: the real clock, bounded below only.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { afterTurn, EventLoopTurns } from '#src/linux/event-loop-turns.js'
+import { MessageChannel } from 'node:worker_threads'
+import { afterTurn, EventLoopTurns, turnerOf } from '#src/frames/event-loop-turns.js'
 
 test('EventLoopTurns.isDue is false at first and true once some milliseconds have passed', () => {
   const turns = new EventLoopTurns()
@@ -27,4 +28,23 @@ test('afterTurn resolves to its value after the event loop has turned', async ()
   setImmediate(() => order.push('turn'))
   order.push(await afterTurn('value'))
   assert.deepEqual(order, ['turn', 'value'])
+})
+
+test('turnerOf turns by messages, in order, where there is no setImmediate', async () => {
+  const channels: MessageChannel[] = []
+  const Channel = class extends MessageChannel {
+    constructor() {
+      super()
+      channels.push(this)
+    }
+  }
+  const turn = turnerOf({ MessageChannel: Channel as never })
+  const order: string[] = []
+  await new Promise<void>((resolve) => {
+    turn(() => order.push('first'))
+    turn(resolve)
+    queueMicrotask(() => order.push('microtask'))
+  })
+  for (const { port1 } of channels) port1.close()
+  assert.deepEqual(order, ['microtask', 'first'])
 })

@@ -8,13 +8,14 @@ import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { encodeJoin } from '#src/interprocess/queue-message.js'
 import { CONSUMER_CLAIMS, CONSUMER_CURSOR } from '#src/interprocess/queue-page.js'
 import { Doorbell } from '#src/linux/doorbell.js'
-import { afterTurn } from '#src/linux/event-loop-turns.js'
-import type { FrameQueue } from '#src/linux/frame-queue.js'
+import { afterTurn } from '#src/frames/event-loop-turns.js'
+import type { FrameQueue } from '#src/frames/frame-queue.js'
 import { connectLink } from '#src/linux/link-connect.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import { native } from '#src/linux/native.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
-import { serveFrames, type QueueOptions } from '#src/linux/serve-frames.js'
+import type { QueueOptions } from '#src/frames/queue-options.js'
+import { serveFrames } from '#src/linux/serve-frames.js'
 import {
   blankPage,
   device,
@@ -55,23 +56,6 @@ async function withstand(
   await settled()
   assert.deepEqual(countResources(), before)
 }
-
-test('Consumer tells who it is, how it reads, what it holds and how far it is behind', async (t) => {
-  const path = socketPath(t)
-  await using queue = await serveFrames(path, { lengthBytes: 4096, buffers: 6 })
-  await using viewer = await Viewer.start(path, { maxHeld: 2 })
-  const consumer = queue.consumers[0]
-  assert.ok(consumer)
-  const { id, pid, mode, maxHeld, held, lagFrames, evicted } = consumer
-  assert.deepEqual(
-    { id, pid, mode, maxHeld, held, lagFrames, evicted },
-    { id: 1, pid: viewer.pid, mode: 'fifo', maxHeld: 2, held: 0, lagFrames: 0, evicted: false },
-  )
-  for (let i = 0; i < 3; i++) await publish(queue)
-  assert.equal(consumer.lagFrames, 3)
-  await viewer.hold(2)
-  assert.deepEqual([consumer.held, consumer.lagFrames], [2, 1])
-})
 
 const wrongJoins: readonly [string, RegExp, () => OwnedFd[]][] = [
   ['no descriptors', /must send its page and its doorbell/, () => []],

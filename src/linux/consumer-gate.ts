@@ -1,0 +1,120 @@
+import { DmaBufError } from '../core/errors.js'
+import type { DmaBuf } from '../core/buffer/buffer.js'
+import type { FrameQueue, OpenedConsumer } from '../frames/frame-queue.js'
+import { MessageType } from '../interprocess/link-message.js'
+import { decodeJoin, encodeWelcome } from '../interprocess/queue-message.js'
+import { CONSUMER_PAGE_BYTES } from '../interprocess/queue-page.js'
+import { ConsumerView } from '../interprocess/queue-producer.js'
+import { Doorbell, DoorbellListener } from './doorbell.js'
+import type { Link, Received } from './link.js'
+import { LinkTransport } from './link-transport.js'
+import { MapMode, Mapping } from './mapping.js'
+import { checkReceivedMemory } from './memfd.js'
+import { fdOf } from './memory-of-fd.js'
+import { OwnedFd } from './owned-fd.js'
+import { Resources } from './resources.js'
+
+const JOIN_TIMEOUT_MS = 5000
+
+/** What a consumer gets of a queue; borrowed from it. */
+export interface SharedQueue {
+  readonly queue: FrameQueue
+  /** The queue's page. */
+  readonly page: OwnedFd
+  readonly buffers: readonly DmaBuf[]
+}
+
+/** Lets consumers into a queue over links: reads their wish to join, gives them the queue. */
+export class ConsumerGate {
+  readonly #shared: SharedQueue
+  readonly #joining = new Set<Link>()
+
+  constructor(shared: SharedQueue) {
+    this.#shared = shared
+  }
+
+  /**
+   * Admits whoever is at the other end, or refuses it in words. Never rejects.
+   *
+   * @param link - moved
+   */
+  async admit(link: Link): Promise<void> {
+    try {
+      const message = await this.#nextJoin(link)
+      if (message === undefined)
+        throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
+      await this.#join(link, message)
+    } catch (error) {
+      await link.closeWith(asDmaBufError(error))
+    }
+  }
+
+  /** Refuses whoever has not joined yet. */
+  async close(refusal: DmaBufError): Promise<void> {
+    await Promise.all([...this.#joining].map((link) => link.closeWith(refusal)))
+  }
+
+  async #nextJoin(link: Link): ReturnType<Link['next']> {
+    this.#joining.add(link)
+    try {
+      return await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
+    } finally {
+      this.#joining.delete(link)
+    }
+  }
+
+  async #join(link: Link, message: Received): Promise<void> {
+    const { queue, page, buffers } = this.#shared
+    let bell: Doorbell | undefined
+    let consumer: ReturnType<FrameQueue['join']>
+    try {
+      const join = decodeJoin(message.payload)
+      consumer = queue.join(join, ({ firstTicket, rung }) => {
+        bell = new Doorbell()
+        const makeView = (mapping: Mapping): ConsumerView =>
+          new ConsumerView(mapping.words(), join.mode, join.maxHeld, firstTicket)
+        return openConsumer(link, message, { bell, rung, makeView })
+      })
+    } finally {
+      // What was of use has moved.
+      for (const fd of message.fds) fd.close()
+    }
+    const payload = encodeWelcome({
+      consumerId: consumer.id,
+      bufferCount: buffers.length,
+      lengthBytes: queue.lengthBytes,
+      firstTicket: consumer.view.cursor(),
+    })
+    const fds = [page, bell!.set, ...buffers.map((buffer) => fdOf(buffer, 'serveFrames'))]
+    await link.post(MessageType.queueWelcome, payload, { fds, timeoutMs: 5000 })
+    bell!.set.close()
+  }
+}
+
+/** Takes what a consumer sent. @throws {DmaBufError} EPROTO where it cannot be used; the bell is closed then */
+function openConsumer(
+  link: Link,
+  { fds: [page, set] }: Received,
+  to: { bell: Doorbell; rung: () => void; makeView: (mapping: Mapping) => ConsumerView },
+): OpenedConsumer {
+  const resources = new Resources()
+  resources.own(to.bell)
+  try {
+    if (page === undefined || set === undefined)
+      throw new DmaBufError('EPROTO', 'join', 'A viewer must send its page and its doorbell')
+    checkReceivedMemory(page, CONSUMER_PAGE_BYTES, 'a consumer page')
+    const mapping = resources.own(new Mapping(page, CONSUMER_PAGE_BYTES, MapMode.readOnly))
+    const view = to.makeView(mapping)
+    const broken = (error: DmaBufError): void => link.breakOff(error)
+    resources.own(new DoorbellListener(OwnedFd.adopt(set.release()), to.rung, broken))
+    return { view, transport: new LinkTransport(link, to.bell, resources) }
+  } catch (error) {
+    resources[Symbol.dispose]()
+    throw error
+  }
+}
+
+function asDmaBufError(error: unknown): DmaBufError {
+  if (DmaBufError.is(error)) return error
+  return new DmaBufError('EPROTO', 'join', error instanceof Error ? error.message : String(error))
+}

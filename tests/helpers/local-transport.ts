@@ -1,0 +1,55 @@
+// A queue's connection inside one thread: what it was told is written down, its end is the test's.
+import type { DmaBufError } from '#src/index.js'
+import type { QueueTransport, TransportEnd } from '#src/frames/queue-transport.js'
+
+/** Rings the other side at once. */
+export class LocalTransport implements QueueTransport {
+  readonly pid = 7
+  readonly peerName = 'local 7'
+  /** What was called: 'ring', 'goodbye EPIPE', 'close', 'drop'. */
+  readonly calls: string[] = []
+  end: TransportEnd | undefined
+  /** What pump() finds. */
+  arriving: TransportEnd | undefined
+  readonly #listeners: ((end: TransportEnd) => void)[] = []
+  readonly #ringing: () => void
+
+  constructor(ringing: () => void = () => {}) {
+    this.#ringing = ringing
+  }
+
+  ring(): void {
+    this.calls.push('ring')
+    this.#ringing()
+  }
+
+  pump(): void {
+    if (this.arriving !== undefined) this.finish(this.arriving)
+  }
+
+  /** Ends the connection. */
+  finish(end: TransportEnd): void {
+    this.end = end
+    for (const listener of this.#listeners.splice(0)) listener(end)
+  }
+
+  onEnd(callback: (end: TransportEnd) => void): void {
+    this.#listeners.push(callback)
+  }
+
+  keepAlive(on: boolean): void {
+    this.calls.push(`keepAlive ${on}`)
+  }
+
+  sendGoodbye(error: DmaBufError): void {
+    this.calls.push(`goodbye ${error.code}`)
+  }
+
+  async close(): Promise<void> {
+    this.calls.push('close')
+  }
+
+  [Symbol.dispose](): void {
+    this.calls.push('drop')
+  }
+}
