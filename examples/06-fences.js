@@ -29,7 +29,7 @@ assert.equal(second.status, 'signaled')
 
 // Work that failed is finished, too: waiting for it rejects.
 const broken = frames.fence(2)
-frames.fail(new DmaBufError('EIO', 'decode', 'The bitstream ends early'))
+frames.fail(2, new DmaBufError('EIO', 'decode', 'The bitstream ends early'))
 await assert.rejects(broken.wait(), { code: 'EIO' })
 assert.equal(broken.status, 'error')
 

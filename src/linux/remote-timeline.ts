@@ -84,7 +84,7 @@ export class RemoteTimeline implements Disposable {
       if (this.#timeline.hasPending) this.#watcher.bell.ask()
       this.#refresh()
     }
-    return new DoorbellListener(set, rung, (error) => this.#timeline.fail(error))
+    return new DoorbellListener(set, rung, (error) => this.#timeline.closeWith(error))
   }
 
   #followLink(): Disposable {
@@ -92,7 +92,7 @@ export class RemoteTimeline implements Disposable {
       this.#refresh()
       const by = this.#link.closed ? 'we have' : `its owner (pid ${this.#link.peer.pid}) has`
       const gone = `Timeline ${this.name}: ${by} closed the link`
-      this.#timeline.fail(clean ? new DmaBufError('ENOENT', 'timeline', gone) : error)
+      this.#timeline.closeWith(clean ? new DmaBufError('ENOENT', 'timeline', gone) : error)
     })
   }
 
@@ -185,7 +185,7 @@ export class RemoteTimeline implements Disposable {
     const code = this.#reader.endCode
     if (code === undefined) return
     this.#timeline.advance(this.#reader.load())
-    this.#timeline.fail(
+    this.#timeline.closeWith(
       new DmaBufError(code, 'timeline', `Timeline ${this.name} was ended by its owner`),
     )
   }

@@ -41,6 +41,10 @@ export class TimelinePublisher {
         this.#writer.signal(value)
         this.#wake(false)
       },
+      failed: (value) => {
+        this.#writer.signal(value)
+        this.#wake(false)
+      },
       ended: (error) => {
         this.#end(error)
       },

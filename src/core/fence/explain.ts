@@ -54,7 +54,9 @@ function linesOf({ fence, depth }: Level, state: string): readonly string[] {
   const origin = originOf(fence)
   const name = `${fence.driverName} ${fence.timelineName} context ${fence.context} seqno ${fence.seqno}`
   const age = origin === undefined ? '' : `, ${secondsSince(origin.createdNs)} s old`
-  const lines = [`${indent}${name}: ${state}${age}`]
+  const { owner } = access.ops(fence)
+  const whose = owner === undefined ? '' : ` of ${owner}`
+  const lines = [`${indent}${name}${whose}: ${state}${age}`]
   for (const line of createdAt(origin?.stack)) lines.push(`${indent}  made ${line}`)
   return lines
 }

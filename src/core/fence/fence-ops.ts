@@ -16,6 +16,8 @@ export interface FenceOps {
   readonly driverName: string
   /** Mandatory: which of its timelines the fence is on. */
   readonly timelineName: string
+  /** Who has to finish the work where it is not this program, "process 123" say: for explain(). */
+  readonly owner?: string
   /** Whether seqnos are compared as whole numbers; as wrapping 32-bit numbers where absent. @rule FENCE-6 */
   readonly use64BitSeqno?: boolean
   /**

@@ -20,6 +20,13 @@ export class PendingFences {
     return this.#start === this.#queue.length && this.#late.first === undefined
   }
 
+  /** The lowest seqno; undefined where none is pending. */
+  get firstSeqno(): number | undefined {
+    const first = this.#queue[this.#start]?.seqno
+    const late = this.#late.first?.seqno
+    return first === undefined || (late !== undefined && late < first) ? late : first
+  }
+
   add(fence: Fence): void {
     const queue = this.#queue
     const isLate = this.#start < queue.length && queue[queue.length - 1]!.seqno > fence.seqno

@@ -8,17 +8,24 @@ import { PendingFences } from './pending-fences.js'
 export interface TimelineObserver {
   /** Called after the value rose and before callbacks of fences run. */
   advanced(value: number): void
+  /** Called in place of advanced() where the value that was reached failed. */
+  failed(value: number, error: DmaBufError): void
   /** Called once, when the timeline ended: what is pending then fails with this error. */
   ended(error: DmaBufError): void
 }
 
 /** Where a timeline's progress comes from when it is not the program itself: another process. */
 export interface TimelineSource {
+  /** Whose it is, for explain(). */
+  readonly owner?: string
   /** Latest known value; asked for when somebody looks at a pending fence. */
   refresh(): void
   /** Somebody waits: progress must be reported from now on. */
   enable(): void
 }
+
+/** Errors that a timeline remembers for fences that are asked for afterwards: the latest. */
+const MAX_FAILURES = 1024
 
 /**
  * A counter that only rises, and fences for its values: a fence of seqno 5 signals when the value
@@ -33,8 +40,12 @@ export class Timeline implements Disposable {
   readonly #pending = new PendingFences()
   readonly #ops: FenceOps
   #observers: TimelineObserver[] = []
+  /** What values failed with, oldest first: at least those whose fences are pending yet. */
+  readonly #failures = new Map<number, DmaBufError>()
   #value = 0
   #end: DmaBufError | undefined
+  /** The highest seqno whose fence somebody waits for. */
+  #awaited = 0
 
   constructor(name: string, source?: TimelineSource) {
     this.name = name
@@ -42,13 +53,15 @@ export class Timeline implements Disposable {
       driverName: 'dmabuf',
       timelineName: name,
       use64BitSeqno: true,
+      ...(source?.owner === undefined ? {} : { owner: source.owner }),
       isSignaled: (fence) => {
         source?.refresh()
-        return fence.seqno <= this.#value
+        return this.#settle(fence)
       },
       enableSignaling: (fence) => {
+        if (fence.seqno > this.#awaited) this.#awaited = fence.seqno
         source?.enable()
-        return fence.seqno > this.#value && this.#end === undefined
+        return !this.#settle(fence) && this.#end === undefined
       },
     }
   }
@@ -72,7 +85,7 @@ export class Timeline implements Disposable {
   fence(seqno = this.#value + 1): Fence {
     checkSeqno(seqno)
     const fence = new Fence(this.#ops, this.context, seqno)
-    if (seqno <= this.#value) signalFence(fence)
+    if (seqno <= this.#value) signalFence(fence, this.#failures.get(seqno))
     else if (this.#end !== undefined) signalFence(fence, this.#end)
     else this.#pending.add(fence)
     return fence
@@ -85,26 +98,41 @@ export class Timeline implements Disposable {
    * @throws {DmaBufError} the error the timeline ended with
    */
   signal(seqno: number): void {
-    checkSeqno(seqno)
-    if (this.#end !== undefined) throw this.#end
-    if (seqno <= this.#value)
-      throw new RangeError(`Seqno must rise: ${seqno}, the value is ${this.#value}`)
+    this.#checkRise(seqno)
     this.advance(seqno)
   }
 
-  /** As signal(), for sources: what has been seen before, or comes after the end, is ignored. */
-  advance(seqno: number): void {
+  /**
+   * As signal(), but the work of `seqno` itself failed: its fences signal with the error, those before it
+   * without. The timeline goes on.
+   *
+   * A fence of that seqno that is asked for later has the error, too, until 1024 others failed.
+   * @rule FENCE-15
+   * @throws {RangeError} if the value would not rise
+   * @throws {DmaBufError} the error the timeline ended with
+   */
+  fail(seqno: number, error: DmaBufError): void {
+    this.#checkRise(seqno)
+    if (!(error instanceof Error)) throw new TypeError('Error must be a DmaBufError')
+    this.advance(seqno, error)
+  }
+
+  /** As signal() or fail(), for sources: what has been seen before, or comes after the end, is ignored. */
+  advance(seqno: number, error?: DmaBufError): void {
     if (seqno <= this.#value || this.#end !== undefined) return
     this.#value = seqno
+    if (error !== undefined) this.#remember(seqno, error)
     try {
-      for (const observer of this.#observers) observer.advanced(seqno)
+      for (const observer of this.#observers)
+        if (error === undefined) observer.advanced(seqno)
+        else observer.failed(seqno, error)
     } finally {
       this.#signalUpTo(seqno, undefined)
     }
   }
 
   /** Ends the timeline: pending and later fences fail with the error, what was reached stays reached. */
-  fail(error: DmaBufError): void {
+  closeWith(error: DmaBufError): void {
     if (this.#end !== undefined) return
     this.#end = error
     const observers = this.#observers
@@ -120,7 +148,7 @@ export class Timeline implements Disposable {
 
   /** Ends the timeline with ENOENT. Idempotent. @rule SW-7 */
   close(): void {
-    this.fail(new DmaBufError('ENOENT', 'timeline', `Timeline was closed: ${this.name}`))
+    this.closeWith(new DmaBufError('ENOENT', 'timeline', `Timeline was closed: ${this.name}`))
   }
 
   [Symbol.dispose](): void {
@@ -142,6 +170,41 @@ export class Timeline implements Disposable {
     return !this.#pending.isEmpty
   }
 
+  /** The lowest seqno that has to be reported, as somebody waits; undefined where nobody does. */
+  get wanted(): number | undefined {
+    const first = this.#pending.firstSeqno
+    return first !== undefined && first <= this.#awaited ? first : undefined
+  }
+
+  #checkRise(seqno: number): void {
+    checkSeqno(seqno)
+    if (this.#end !== undefined) throw this.#end
+    if (seqno <= this.#value)
+      throw new RangeError(`Seqno must rise: ${seqno}, the value is ${this.#value}`)
+  }
+
+  #remember(seqno: number, error: DmaBufError): void {
+    const failures = this.#failures
+    failures.set(seqno, error)
+    if (failures.size <= MAX_FAILURES) return
+    const [oldest] = failures.keys()
+    // A callback of an earlier fence may be at it: those behind it are still to signal.
+    if (oldest !== undefined && oldest < (this.#pending.firstSeqno ?? Infinity))
+      failures.delete(oldest)
+  }
+
+  #failureOf({ seqno }: Fence): DmaBufError | undefined {
+    return this.#failures.size === 0 ? undefined : this.#failures.get(seqno)
+  }
+
+  /** Whether a pending fence's seqno was reached: one that failed is signalled with its error. */
+  #settle(fence: Fence): boolean {
+    if (fence.seqno > this.#value) return false
+    const error = this.#failureOf(fence)
+    if (error !== undefined) signalFence(fence, error)
+    return true
+  }
+
   // One by one: a callback may signal, too, and what is pending below its seqno goes first. All have the
   // time at which the value rose.
   #signalUpTo(seqno: number, error: DmaBufError | undefined): void {
@@ -149,7 +212,8 @@ export class Timeline implements Disposable {
     let fence = pending.takeUpTo(seqno)
     if (fence === undefined) return
     const nowNs = host().nowNs()
-    for (; fence !== undefined; fence = pending.takeUpTo(seqno)) signalFence(fence, error, nowNs)
+    for (; fence !== undefined; fence = pending.takeUpTo(seqno))
+      signalFence(fence, error ?? this.#failureOf(fence), nowNs)
   }
 }
 

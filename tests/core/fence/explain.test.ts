@@ -2,6 +2,7 @@
 // Method: containers by hand, compared with text; time is a manual clock.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Timeline } from '#src/core/fence/timeline.js'
 import { setDebug } from '#src/core/debug.js'
 import { DmaBufError } from '#src/core/errors.js'
 import { allocateContext } from '#src/core/fence/context.js'
@@ -81,4 +82,11 @@ test('explain of a fence whose creator throws reports it, and says what is known
   assert.match(mockFence({ isSignaled: broken }).explain(), /seqno 7: pending$/)
   assert.match(mockFence({ waitsFor: broken }).explain(), /seqno 7: pending$/)
   assert.deepEqual(warnings.rules, ['PORT-4', 'PORT-4'])
+})
+
+test('Fence.explain says who has to finish the work where it is somebody else', () => {
+  const source = { owner: 'process 123', refresh: () => {}, enable: () => {} }
+  const timeline = new Timeline('far', source)
+  const text = timeline.fence(2).explain()
+  assert.equal(text, `dmabuf far context ${timeline.context} seqno 2 of process 123: pending`)
 })

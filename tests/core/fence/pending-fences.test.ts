@@ -38,6 +38,8 @@ test('PendingFences is a sorted list for any order of coming [FENCE-5]', () => {
           assert.ok(taken.every((fence, at) => fence === sorted[at]))
         }
         assert.equal(pending.isEmpty, model.length === 0)
+        const lowest = model.length === 0 ? undefined : Math.min(...model.map((f) => f.seqno))
+        assert.equal(pending.firstSeqno, lowest)
       }
     }),
   )

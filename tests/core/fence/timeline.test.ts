@@ -103,7 +103,7 @@ test('A callback that throws keeps no other fence from its signal [FENCE-11, POR
     })
   timeline.signal(2)
   assert.deepEqual(seen, [1, 2])
-  timeline.fail(failure)
+  timeline.closeWith(failure)
   assert.deepEqual(seen, [1, 2, 3])
   assert.deepEqual(warnings.rules, ['PORT-4', 'PORT-4', 'PORT-4'])
 })
@@ -134,12 +134,12 @@ test('A callback may ask for fences of its timeline', () => {
   assert.deepEqual(statuses(made), ['signaled', 'signaled', 'pending'])
 })
 
-test('Timeline.fail fails what is pending and what comes, and keeps what was reached', () => {
+test('Timeline.closeWith fails what is pending and what comes, and keeps what was reached', () => {
   const timeline = createTimeline('a')
   const fences = [1, 2, 3].map((seqno) => timeline.fence(seqno))
   timeline.signal(1)
-  timeline.fail(failure)
-  timeline.fail(new DmaBufError('EBUSY', 'x', 'Second end'))
+  timeline.closeWith(failure)
+  timeline.closeWith(new DmaBufError('EBUSY', 'x', 'Second end'))
   assert.deepEqual(statuses(fences), ['signaled', 'error', 'error'])
   assert.equal(fences[1]!.error, failure)
   assert.equal(timeline.end, failure)
@@ -147,6 +147,93 @@ test('Timeline.fail fails what is pending and what comes, and keeps what was rea
   assert.equal(timeline.fence(9).error, failure)
   assert.throws(() => timeline.signal(2), failure)
   assert.equal(timeline.value, 1)
+})
+
+test('Timeline.fail fails one seqno: those before it are signalled, those after it go on [FENCE-15]', () => {
+  const timeline = createTimeline('a')
+  const fences = [1, 2, 2, 3].map((seqno) => timeline.fence(seqno))
+  timeline.fail(2, failure)
+  assert.deepEqual(statuses(fences), ['signaled', 'error', 'error', 'pending'])
+  assert.deepEqual([fences[1]!.error, fences[2]!.error], [failure, failure])
+  assert.deepEqual([timeline.value, timeline.end], [2, undefined])
+  timeline.signal(3)
+  assert.equal(fences[3]!.status, 'signaled')
+})
+
+test('Timeline.fence of a seqno that has failed has its error, the others have none', () => {
+  const timeline = createTimeline('a')
+  timeline.fail(2, failure)
+  assert.deepEqual(statuses([1, 2, 3].map((n) => timeline.fence(n))), [
+    'signaled',
+    'error',
+    'pending',
+  ])
+})
+
+test('Timeline.fail rejects a seqno that does not rise, and what is no error', () => {
+  const timeline = createTimeline('a')
+  timeline.fail(3, failure)
+  for (const seqno of [3, 2]) assert.throws(() => timeline.fail(seqno, failure), RangeError)
+  assert.throws(() => timeline.fail(4, 'EIO' as unknown as DmaBufError), TypeError)
+  assert.equal(timeline.value, 3)
+  timeline.close()
+  assert.throws(() => timeline.fail(5, failure), { code: 'ENOENT' })
+})
+
+test('A timeline remembers 1024 failures, and those whose fences a callback keeps waiting', () => {
+  const timeline = createTimeline('a')
+  for (let seqno = 1; seqno <= 1025; seqno++) timeline.fail(seqno, failure)
+  assert.equal(timeline.fence(1).status, 'signaled')
+  assert.equal(timeline.fence(2).status, 'error')
+  const nested = createTimeline('b')
+  nested.fence(1).addCallback(() => {
+    for (let seqno = 2; seqno <= 2000; seqno++) nested.fail(seqno, failure)
+  })
+  const seen: string[] = []
+  for (const seqno of [1, 2, 2000])
+    nested.fence(seqno).addCallback((fence) => seen.push(`${fence.seqno} ${fence.status}`))
+  nested.fail(1, failure)
+  assert.deepEqual(seen, ['1 error', '2 error', '2000 error'])
+})
+
+test('A callback that looks at a later fence which failed sees its error, not another', () => {
+  const timeline = createTimeline('a')
+  const later = timeline.fence(2)
+  let seen: string | undefined
+  timeline.fence(1).addCallback(() => (seen = later.status))
+  timeline.fail(2, failure)
+  assert.equal(seen, 'error')
+  assert.equal(later.error, failure)
+})
+
+test('A source may fail a seqno while somebody looks, or waits', () => {
+  for (const how of ['look', 'wait'] as const) {
+    const report = (): void => timeline.advance(1, failure)
+    const timeline = new Timeline('remote', { refresh: report, enable: report })
+    const fence = timeline.fence(1)
+    if (how === 'look') assert.equal(fence.isSignaled(), true)
+    else
+      assert.equal(
+        fence.addCallback(() => assert.fail('Called')),
+        false,
+      )
+    assert.equal(fence.error, failure)
+  }
+})
+
+test('Timeline.wanted is the lowest pending seqno once somebody waits for it or a later one', () => {
+  const timeline = createTimeline('a')
+  assert.equal(timeline.wanted, undefined)
+  timeline.fence(2)
+  timeline.fence(1)
+  assert.equal(timeline.wanted, undefined, 'Nobody waits')
+  timeline.fence(3).addCallback(() => {})
+  assert.equal(timeline.wanted, 1)
+  timeline.signal(2)
+  assert.equal(timeline.wanted, 3)
+  timeline.fence(4)
+  timeline.signal(3)
+  assert.equal(timeline.wanted, undefined)
 })
 
 test('Timeline.close ends it with ENOENT, once, by name and by using [SW-7]', async () => {
@@ -166,23 +253,31 @@ test('An observer hears of each value before the callbacks of its fences, and of
   const seen: string[] = []
   using _observer = timeline.observe({
     advanced: (value) => seen.push(`advanced ${value}`),
+    failed: (value, { code }) => seen.push(`failed ${value} ${code}`),
     ended: ({ code }) => seen.push(`ended ${code}`),
   })
   timeline.fence(2).addCallback(() => seen.push('fence 2'))
   timeline.fence(9).addCallback(() => seen.push('fence 9'))
   timeline.signal(2)
   timeline.signal(3)
+  timeline.fail(5, failure)
   timeline.close()
   timeline.close()
-  timeline.advance(4)
-  assert.deepEqual(seen, ['advanced 2', 'fence 2', 'advanced 3', 'ended ENOENT', 'fence 9'])
+  timeline.advance(6)
+  const [first, ...rest] = seen
+  assert.deepEqual([first, rest.shift()], ['advanced 2', 'fence 2'])
+  assert.deepEqual(rest, ['advanced 3', 'failed 5 EIO', 'ended ENOENT', 'fence 9'])
 })
 
 test('A disposed observer hears nothing, the others do', () => {
   const timeline = createTimeline('a')
   const seen: string[] = []
   const observers = ['x', 'y'].map((name) =>
-    timeline.observe({ advanced: () => seen.push(name), ended: () => seen.push(`${name} end`) }),
+    timeline.observe({
+      advanced: () => seen.push(name),
+      failed: () => seen.push(`${name} failed`),
+      ended: () => seen.push(`${name} end`),
+    }),
   )
   observers[0]![Symbol.dispose]()
   observers[0]![Symbol.dispose]()
@@ -196,7 +291,7 @@ test('An observer that throws keeps no fence from its signal', () => {
   const broken = (): never => {
     throw new Error('broken')
   }
-  using _observer = timeline.observe({ advanced: broken, ended: broken })
+  using _observer = timeline.observe({ advanced: broken, failed: broken, ended: broken })
   const seen: string[] = []
   for (const seqno of [1, 2])
     timeline.fence(seqno).addCallback(({ status }) => seen.push(`${seqno} ${status}`))
@@ -258,7 +353,7 @@ test('Fences of a timeline are compared as whole numbers [FENCE-6]', () => {
 
 test('A source may fail its timeline while it is told to watch: the fence is done at once [FENCE-23]', () => {
   using warnings = collectWarnings()
-  const enable = (): void => timeline.fail(failure)
+  const enable = (): void => timeline.closeWith(failure)
   const timeline = new Timeline('remote', { refresh: () => {}, enable })
   const fence = timeline.fence(1)
   assert.equal(
