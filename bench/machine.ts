@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { loadavg, release } from 'node:os'
 import { join } from 'node:path'
 
-const ROOT = join(import.meta.dirname, '../..')
+/** The repository. */
+export const ROOT = join(import.meta.dirname, '../..')
 
 /** Where the two sides of a measurement run. */
 export interface Placement {
@@ -54,18 +55,34 @@ export function hasProgram(name: string): boolean {
   return spawnSync(name, ['--version'], { stdio: 'ignore' }).error === undefined
 }
 
-/** Compiles bench/peers/NAME.c and says where the program is. */
+/** Compiles a program of bench/peers and says where it is. */
 export function compilePeer(name: string): string {
+  const compiler = process.env['CC'] ?? 'cc'
+  return compile([compiler, '-std=c11', '-O2', '-Wall', '-Wextra', '-Werror'], `${name}.c`, [])
+}
+
+/** The same in C++, with the folders of headers and the libraries that it needs. */
+export function compileCppPeer(
+  name: string,
+  headers: readonly string[],
+  libraries: readonly string[],
+): string {
+  const compiler = [process.env['CXX'] ?? 'c++', '-std=c++17', '-O2', '-Wall', '-Wextra']
+  const folders = headers.flatMap((folder) => ['-isystem', folder])
+  const linked = libraries.map((library) => `-l${library}`)
+  return compile([...compiler, ...folders], `${name}.cpp`, linked)
+}
+
+function compile(command: readonly string[], source: string, libraries: readonly string[]): string {
   const folder = join(ROOT, 'build/bench/peers')
   mkdirSync(folder, { recursive: true })
-  const program = join(folder, name)
-  const source = join(ROOT, 'bench/peers', `${name}.c`)
-  const compiler = process.env['CC'] ?? 'cc'
-  const flags = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror']
-  const { error, status } = spawnSync(compiler, [...flags, source, '-o', program], {
-    stdio: 'inherit',
+  const program = join(folder, source.replace(/\.\w+$/, ''))
+  const [compiler = '', ...flags] = command
+  const path = join(ROOT, 'bench/peers', source)
+  const { error, status } = spawnSync(compiler, [...flags, path, '-o', program, ...libraries], {
+    stdio: ['ignore', 'inherit', 'inherit'],
   })
   if (error !== undefined || status !== 0)
-    throw new Error(`The baseline needs a C compiler: ${error?.message ?? `${compiler} failed`}`)
+    throw new Error(`${source} needs a compiler: ${error?.message ?? `${compiler} failed`}`)
   return program
 }

@@ -3,8 +3,10 @@
 import { parseArgs } from 'node:util'
 import { describeMachine, hasProgram } from './machine.js'
 import { isMet, type Measurement } from './measurement.js'
-import { markdownOf, paintFor, sayMachine, textOf } from './report.js'
+import { gridText, markdownOf, paintFor, sayMachine, tablesOf, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
+import { exchangeTable } from './rows/exchanges.js'
+import { iceoryxRoundTrips } from './rows/polled.js'
 import { chainCosts } from './rows/chains.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
 import { lockCosts } from './rows/locks.js'
@@ -27,11 +29,15 @@ interface Group {
   readonly run: (effort: Effort) => Promise<readonly Measurement[]>
   /** How much longer its rounds are than others: where one operation takes a tenth of a second. */
   readonly stretch?: number
+  /** Divides its rounds: where there are very many to compare. */
+  readonly fewer?: number
 }
 
 const GROUPS: readonly Group[] = [
   { name: 'round-trips', run: frameRoundTrips },
   { name: 'blocking', run: blockingRoundTrips },
+  { name: 'iceoryx', run: iceoryxRoundTrips },
+  { name: 'exchanges', run: exchangeTable, stretch: 0.5, fewer: 2 },
   { name: 'frames-touched', run: touchedFrameRates, stretch: 2 },
   { name: 'frames-summed', run: summedFrameRates, stretch: 2 },
   { name: 'frames-carried', run: carriedFrameRates, stretch: 2 },
@@ -62,9 +68,10 @@ function stopOn(signal: 'SIGINT' | 'SIGTERM', number: number): void {
 
 async function run(groups: readonly Group[], base: Effort): Promise<readonly Measurement[]> {
   const measurements: Measurement[] = []
-  for (const { name, run: measure, stretch = 1 } of groups) {
+  for (const { name, run: measure, stretch = 1, fewer = 1 } of groups) {
     const started = performance.now()
-    const found = await measure({ ...base, roundMs: base.roundMs * stretch })
+    const rounds = Math.ceil(base.rounds / fewer)
+    const found = await measure({ rounds, roundMs: base.roundMs * stretch })
     const missed = found.filter((one) => isMet(one) === false).length
     const note = missed === 0 ? '' : `, ${missed} missed`
     say(`${name}: ${((performance.now() - started) / 1000).toFixed(1)} s${note}`)
@@ -104,7 +111,9 @@ async function main(): Promise<number> {
   if (values.markdown) process.stdout.write(`${markdownOf(measurements)}\n\n`)
   else {
     const paint = paintFor(process.stdout)
-    for (const one of measurements) process.stdout.write(`${textOf(one, paint)}\n`)
+    for (const one of measurements)
+      if (one.cell === undefined) process.stdout.write(`${textOf(one, paint)}\n`)
+    for (const table of tablesOf(measurements)) process.stdout.write(`${gridText(table)}\n`)
   }
   process.stdout.write(`${sayMachine(machine, seconds)}\n`)
   return 0

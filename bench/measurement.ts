@@ -7,6 +7,13 @@ export type Unit = 'times' | 'us' | 'ns' | 'fps' | 'bytes' | 'calls'
 /** What a figure has to be, where that is promised. */
 export type Target = { readonly atMost: number } | { readonly atLeast: number } | undefined
 
+/** A place in a table of its own. */
+export interface Cell {
+  readonly table: string
+  readonly row: string
+  readonly column: string
+}
+
 /** One figure, with where it comes from. */
 export interface Measurement {
   /** For --filter, and for programs that read the JSON. */
@@ -18,13 +25,19 @@ export interface Measurement {
   /** The same with a core for each side. */
   readonly twoCores?: Figure
   readonly target?: Target
+  /** What the target is for, where that is not one core. */
+  readonly judged?: 'two cores'
+  /** Its place where several measurements make a table of their own. */
+  readonly cell?: Cell
   /** What was measured to find it, in words. */
   readonly detail: string
 }
 
 /** Whether a figure is what was promised; undefined where nothing was. */
-export function isMet({ oneCore, target }: Measurement): boolean | undefined {
-  if (target === undefined || oneCore === undefined) return undefined
-  const { median } = oneCore
+export function isMet(measurement: Measurement): boolean | undefined {
+  const { oneCore, twoCores, target, judged } = measurement
+  const figure = judged === 'two cores' ? twoCores : oneCore
+  if (target === undefined || figure === undefined) return undefined
+  const { median } = figure
   return 'atMost' in target ? median <= target.atMost : median >= target.atLeast
 }

@@ -69,8 +69,73 @@ export function sayMachine({ cores, kernel, node, load }: Machine, took: number)
   return `${cores} ${plural}, ${kernel}, ${node}; load ${load.toFixed(1)} at the start, ${took.toFixed(0)} s`
 }
 
-/** All of it as the table of docs/performance.md. */
+/** All of it as the tables of docs/performance.md. */
 export function markdownOf(measurements: readonly Measurement[]): string {
+  const plain = measurements.filter(({ cell }) => cell === undefined)
+  const tables = tablesOf(measurements).map(({ title, rows }) => {
+    const [head = [], ...body] = rows
+    const lines = [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`)
+    return `${title}\n\n${lines.join('\n')}`
+  })
+  return [...(plain.length === 0 ? [] : [listOf(plain)]), ...tables].join('\n\n')
+}
+
+/** A table whose cells are measurements of their own. */
+export interface CellTable {
+  readonly title: string
+  /** The head first. */
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** The tables that measurements make with their cells, one core and two, in microseconds. */
+export function tablesOf(measurements: readonly Measurement[]): readonly CellTable[] {
+  const cells = measurements.filter(({ cell }) => cell !== undefined)
+  const titles = [...new Set(cells.map(({ cell }) => cell!.table))]
+  return titles.flatMap((table) => {
+    const inTable = cells.filter(({ cell }) => cell!.table === table)
+    return [
+      { title: `${table}, one core, µs`, rows: gridOf(inTable, ({ oneCore }) => oneCore) },
+      { title: `${table}, two cores, µs`, rows: gridOf(inTable, ({ twoCores }) => twoCores) },
+    ].filter(({ rows }) => rows.length > 1)
+  })
+}
+
+function gridOf(
+  cells: readonly Measurement[],
+  figure: (measurement: Measurement) => Figure | undefined,
+): readonly (readonly string[])[] {
+  const measured = cells.filter((measurement) => figure(measurement) !== undefined)
+  const rows = [...new Set(measured.map(({ cell }) => cell!.row))]
+  const columns = [...new Set(measured.map(({ cell }) => cell!.column))]
+  const body = rows.map((row) => {
+    const inRow = measured.filter(({ cell }) => cell!.row === row)
+    const medians = columns.map((column) => {
+      const found = inRow.find(({ cell }) => cell!.column === column)
+      return found === undefined ? '-' : sayMedian(figure(found)!.median)
+    })
+    return [row, ...medians]
+  })
+  return [['', ...columns], ...body]
+}
+
+function sayMedian(us: number): string {
+  return us < 100 ? us.toFixed(1) : us.toFixed(0)
+}
+
+/** A table as aligned text. */
+export function gridText({ title, rows }: CellTable): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const lines = rows.map((row) =>
+    row
+      .map((text, column) =>
+        column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]! + 2),
+      )
+      .join(''),
+  )
+  return [title, ...lines.map((line) => `    ${line}`)].join('\n')
+}
+
+function listOf(measurements: readonly Measurement[]): string {
   const rows = measurements.map((measurement) => {
     const { what, unit, oneCore, twoCores, detail } = measurement
     const cells = [

@@ -7,10 +7,23 @@ import type { Placement } from './machine.js'
 import type { Timing } from './sides/rounds.js'
 
 const running = new Set<ChildProcess>()
+const daemons = new Set<ChildProcess>()
 
 /** Ends every process of the bench, at once. Their own children see them go. */
 export function stopAllSides(): void {
   for (const child of running) child.kill('SIGKILL')
+  // They have to clean up after themselves.
+  for (const child of daemons) child.kill('SIGTERM')
+}
+
+/** Starts a daemon that peers need; it is told to end with the bench. */
+export function startDaemon(command: readonly string[]): ChildProcess {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  daemons.add(child)
+  child.once('close', () => daemons.delete(child))
+  child.once('error', () => daemons.delete(child))
+  return child
 }
 
 /** Starts a process that ends with the bench. */
@@ -83,6 +96,7 @@ export function nodeCommand(program: string, ...args: readonly string[]): readon
 
 /** How long to measure. */
 export interface Effort {
+  /** How often each is measured. */
   readonly rounds: number
   /** Of one round of one side. */
   readonly roundMs: number

@@ -1,7 +1,7 @@
 // Rows in which two or more programs do the same, in turn: each is measured with both sides on one core and
 // with a core for each.
 import { placements, type Placement } from '../machine.js'
-import type { Measurement, Target, Unit } from '../measurement.js'
+import type { Cell, Measurement, Target, Unit } from '../measurement.js'
 import type { Effort } from '../side.js'
 import { figureOf, ratioOf, type Figure } from '../statistics.js'
 import { timeInTurn, type Contender, type Rounds } from './in-turn.js'
@@ -17,6 +17,7 @@ export interface Derived {
   readonly derive: (rounds: Rounds) => Figure
   /** One contender's nanoseconds for the detail, as words. */
   readonly say: (ns: number) => string
+  readonly cell?: Cell
 }
 
 /** Measures all contenders in turn, in every placement. */
@@ -32,7 +33,7 @@ export async function compare(
     const figures = results.map(({ rounds }) => {
       return { figure: row.derive(rounds), detail: detailOf(row, rounds) }
     })
-    const { id, what, unit, target } = row
+    const { id, what, unit, target, cell } = row
     const details = figures.map(
       ({ detail }, index) => `${results[index]!.placement.name}: ${detail}`,
     )
@@ -41,7 +42,8 @@ export async function compare(
     return {
       ...measurement,
       ...(twoCores === undefined ? {} : { twoCores }),
-      detail: details.join('; '),
+      ...(cell === undefined ? {} : { cell }),
+      detail: row.names.length === 0 ? '' : details.join('; '),
     }
   })
 }

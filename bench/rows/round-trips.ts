@@ -42,22 +42,22 @@ export async function frameRoundTrips(effort: Effort): Promise<readonly Measurem
       'Round trip, subscribe(), bytes untouched, 64 B, against C eventfd + epoll',
       {
         names: ['subscribe 64 B', C_EPOLL],
-        atMost: 2.5,
+        atMost: 2.4,
       },
     ),
     against('subscribe-33m', 'The same, 33 MB', {
       names: ['subscribe 33 MB', C_EPOLL],
-      atMost: 2.5,
+      atMost: 2.4,
     }),
     against(
       'iterate-64',
       'Round trip, for await, bytes touched on both sides, 64 B, against C eventfd + epoll',
       {
         names: ['for await 64 B', C_EPOLL],
-        atMost: 4.5,
+        atMost: 4,
       },
     ),
-    against('iterate-33m', 'The same, 33 MB', { names: ['for await 33 MB', C_EPOLL], atMost: 4.5 }),
+    against('iterate-33m', 'The same, 33 MB', { names: ['for await 33 MB', C_EPOLL], atMost: 4 }),
     against('subscribe-size', 'Round trip, subscribe(), 33 MB against 64 B', {
       names: ['subscribe 33 MB', 'subscribe 64 B'],
       atMost: 1.2,
@@ -78,7 +78,7 @@ export async function blockingRoundTrips(effort: Effort): Promise<readonly Measu
   ]
   const row = against('blocking', 'Blocking round trip, waitSync(), against C futex', {
     names: ['waitSync', C_FUTEX],
-    atMost: 1.5,
+    atMost: 1.7,
   })
   return compare(contenders, [row], effort)
 }

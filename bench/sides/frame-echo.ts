@@ -7,7 +7,7 @@
 import { connectFrames, inheritLink, linkPair, serveFrames } from 'dmabuf/linux'
 import type { FrameQueue, FrameStream } from 'dmabuf/linux'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { answerRounds, endWithStdin, startOther, timingOf, type Timing } from './rounds.js'
+import { answerRounds, endWithStdin, Round, startOther } from './rounds.js'
 
 interface Ends {
   readonly out: FrameQueue
@@ -45,29 +45,6 @@ function sendTouched(out: FrameQueue, value: number): void {
   if (frame === undefined) throw new Error('No free buffer')
   frame.bytes[0] = value
   frame.queue()
-}
-
-/** Round trips, each timed from the frame that came back before it. */
-class Round {
-  readonly #samples: Float64Array<ArrayBuffer>
-  readonly #done: (timing: Timing) => void
-  #count = 0
-  #lastMs = performance.now()
-
-  constructor(count: number, done: (timing: Timing) => void) {
-    this.#samples = new Float64Array(count)
-    this.#done = done
-  }
-
-  /** A frame came back. False: it was the last. */
-  next(): boolean {
-    const nowMs = performance.now()
-    this.#samples[this.#count++] = (nowMs - this.#lastMs) * 1e6
-    this.#lastMs = nowMs
-    if (this.#count < this.#samples.length) return true
-    this.#done(timingOf(this.#samples))
-    return false
-  }
 }
 
 function end(error?: unknown): void {

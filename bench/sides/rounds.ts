@@ -30,6 +30,29 @@ export function timingOf(samples: Float64Array<ArrayBuffer>): Timing {
   return { ns: at(0.5), p99: at(0.99) }
 }
 
+/** Round trips, each timed from the frame that came back before it. */
+export class Round {
+  readonly #samples: Float64Array<ArrayBuffer>
+  readonly #done: (timing: Timing) => void
+  #count = 0
+  #lastMs = performance.now()
+
+  constructor(count: number, done: (timing: Timing) => void) {
+    this.#samples = new Float64Array(count)
+    this.#done = done
+  }
+
+  /** A frame came back. False: it was the last. */
+  next(): boolean {
+    const nowMs = performance.now()
+    this.#samples[this.#count++] = (nowMs - this.#lastMs) * 1e6
+    this.#lastMs = nowMs
+    if (this.#count < this.#samples.length) return true
+    this.#done(timingOf(this.#samples))
+    return false
+  }
+}
+
 /** Monotonic nanoseconds, the same clock in all processes. */
 export function nowNs(): number {
   return Number(process.hrtime.bigint())
