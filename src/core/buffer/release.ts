@@ -23,7 +23,7 @@ export function releaseBuffer(object: BufferObject): void {
 }
 
 function isLocked({ knownReservation }: BufferObject): boolean {
-  return knownReservation?.isLocked === true
+  return knownReservation?.isLockedHere === true
 }
 
 function releaseWhenFree(object: BufferObject): void {

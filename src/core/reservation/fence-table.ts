@@ -2,8 +2,9 @@ import { bug, DmaBufError } from '../errors.js'
 import { getFence, isFlaggedSignaled, type Fence } from '../fence/fence.js'
 import { isLaterOrSame } from '../fence/order.js'
 import { warn } from '../warn.js'
-import { allocateList, grownSlots, type FenceList } from './fence-list.js'
+import { allocateList, FenceList, grownSlots } from './fence-list.js'
 import { isDone, putAll } from './quiet-fence.js'
+import type { SharedSide } from './shared-side.js'
 
 /** Where a reservation keeps its fences; not part of what a program may use. */
 export const TABLE = Symbol('fence table')
@@ -23,6 +24,8 @@ export class FenceTable {
   list: FenceList | undefined = undefined
   /** Whether its reservation was destroyed: no fence comes in any more. */
   closed = false
+  /** What keeps it the same in several processes; undefined for nearly all. */
+  side: SharedSide | undefined = undefined
 
   /**
    * Makes room for `slots` more fences than there are now. Only where the list has to grow, fences that
@@ -119,6 +122,35 @@ export class FenceTable {
       replaced.push(old)
     }
     putAll(replaced)
+  }
+
+  /** Adds a fence of another process, with a reference of its own: no slot has to be reserved, none is used up. */
+  insert(fence: Fence, usage: number): void {
+    const list = (this.list ??= new FenceList(0))
+    const index = list.fences.findIndex(isFlaggedSignaled)
+    if (index >= 0) {
+      const old = list.fences[index]!
+      list.fences[index] = getFence(fence)
+      list.usages[index] = usage
+      putAll([old])
+      return
+    }
+    list.capacity++
+    append(list, getFence(fence), usage)
+  }
+
+  /** Takes a fence of another process out, wherever it stands. Whoever walks the table begins anew. */
+  remove(fence: Fence): void {
+    const old = this.list
+    if (!old?.fences.includes(fence)) return
+    const list = new FenceList(old.capacity)
+    const dropped: Fence[] = []
+    old.fences.forEach((other, i) => {
+      if (other === fence) dropped.push(other)
+      else append(list, other, old.usages[i]!)
+    })
+    this.list = list
+    putAll(dropped)
   }
 
   /**

@@ -6,6 +6,7 @@ import { warn } from '../warn.js'
 import { LockedCursor, type FenceCursor } from './cursor.js'
 import { TABLE, type FenceTable } from './fence-table.js'
 import { copyList, describeTable } from './queries.js'
+import { putAll } from './quiet-fence.js'
 import type { Reservation } from './reservation.js'
 import { usageOrder, type Usage } from './usage.js'
 import type { WwMutex } from './ww-mutex.js'
@@ -43,7 +44,9 @@ export class Held implements Disposable {
    * @throws {DmaBufError} EINVAL for 0, ENOMEM
    */
   reserve(slots: number): void {
-    this.#table('reserve').reserve(slots)
+    const table = this.#table('reserve')
+    table.reserve(slots)
+    table.side?.reserve(slots)
   }
 
   /**
@@ -60,7 +63,10 @@ export class Held implements Disposable {
     checkFence(fence)
     if (isFenceContainer(fence))
       warn({ rule: 'RESV-10', message: 'An array or chain was added: add its fences one by one' })
+    const { side } = table
+    side?.checkSlot()
     table.add(fence, order)
+    side?.added(fence)
   }
 
   /**
@@ -73,7 +79,11 @@ export class Held implements Disposable {
   replace(context: number, fence: Fence, usage: Usage): void {
     const table = this.#table('replace')
     checkFence(fence)
-    table.replace(context, fence, usageOrder(usage))
+    const order = usageOrder(usage)
+    const { side } = table
+    side?.checkSlot()
+    table.replace(context, fence, order)
+    side?.added(fence)
   }
 
   /**
@@ -97,7 +107,20 @@ export class Held implements Disposable {
   copyFrom(source: Reservation): void {
     const table = this.#table('copy')
     table.checkOpen('copy')
-    table.exchange(copyList(source[TABLE]))
+    source[TABLE].side?.refresh()
+    const list = copyList(source[TABLE])
+    const { side } = table
+    if (side !== undefined && list !== undefined) {
+      try {
+        side.reserve(list.fences.length)
+      } catch (error) {
+        putAll(list.fences)
+        throw error
+      }
+    }
+    table.exchange(list)
+    for (const fence of side === undefined ? [] : (list?.fences ?? [])) side?.added(fence)
+    side?.replaced()
   }
 
   /**
@@ -115,7 +138,9 @@ export class Held implements Disposable {
     const mutex = this.#mutex
     if (mutex === undefined) return
     this.#mutex = undefined
-    if (debug.resetSlots) this.reservation[TABLE].forgetSpareSlots()
+    const table = this.reservation[TABLE]
+    if (debug.resetSlots) table.forgetSpareSlots()
+    table.side?.unlock()
     mutex.unlock()
   }
 

@@ -10,6 +10,8 @@ import { describeHolder, type HolderDescription } from './describe-holder.js'
 import { FenceTable, TABLE } from './fence-table.js'
 import { Held } from './held.js'
 import { lockError } from './lock-attempt.js'
+import { lockShared, tryLockShared } from './lock-shared.js'
+import type { SharedSide } from './shared-side.js'
 import { collectFences, setDeadlines, singletonOf, waitForAll } from './queries.js'
 import { usageOrder, type Usage } from './usage.js'
 import { WwClass } from './ww-class.js'
@@ -40,8 +42,13 @@ export class Reservation implements Disposable {
   readonly [TABLE] = new FenceTable()
   readonly #mutex = new WwMutex(reservationWwClass)
 
-  /** Whether somebody holds the lock. @kernel dma_resv_is_locked */
+  /** Whether somebody holds the lock, in whichever process. @kernel dma_resv_is_locked */
   get isLocked(): boolean {
+    return this.#mutex.locked || this[TABLE].side?.isLockedElsewhere === true
+  }
+
+  /** Whether somebody in this process holds the lock. @internal */
+  get isLockedHere(): boolean {
     return this.#mutex.locked
   }
 
@@ -75,6 +82,9 @@ export class Reservation implements Disposable {
       this[TABLE].checkOpen('lock')
       const { context } = options
       const attempt = this.#mutex.tryAcquire(context, options)
+      const { side } = this[TABLE]
+      if (side !== undefined && (attempt === 'acquired' || attempt === 'wait'))
+        return this.#hold(this.#lockBoth(side, options, attempt))
       if (attempt === 'acquired') return Promise.resolve(new Held(this, this.#mutex))
       if (attempt === 'wait') return this.#hold(this.#mutex.wait(context, options))
       return Promise.reject(lockError(attempt, options))
@@ -96,7 +106,11 @@ export class Reservation implements Disposable {
     options: ReservationLockOptions = NO_OPTIONS,
   ): Promise<Held> {
     this[TABLE].checkOpen('lockSlow')
-    return this.#hold(this.#mutex.lockSlow(context, options))
+    const locking = this.#mutex.lockSlow(context, options)
+    const { side } = this[TABLE]
+    if (side === undefined) return this.#hold(locking)
+    await locking
+    return this.#hold(lockShared({ mutex: this.#mutex, side }, { ...options, context }, true))
   }
 
   /**
@@ -109,7 +123,21 @@ export class Reservation implements Disposable {
    */
   tryLock(context?: AcquireContext, task?: Task): Held | undefined {
     this[TABLE].checkOpen('tryLock')
-    return this.#mutex.tryLock(context, task) ? new Held(this, this.#mutex) : undefined
+    const mutex = this.#mutex
+    if (!mutex.tryLock(context, task)) return undefined
+    const { side } = this[TABLE]
+    if (side !== undefined && !tryLockShared({ mutex, side }, context)) return undefined
+    return new Held(this, mutex)
+  }
+
+  async #lockBoth(
+    side: SharedSide,
+    options: ReservationLockOptions,
+    attempt: 'acquired' | 'wait',
+  ): Promise<void> {
+    const mutex = this.#mutex
+    if (attempt === 'wait') await mutex.wait(options.context, options)
+    await lockShared({ mutex, side }, options, true)
   }
 
   async #hold(locking: Promise<void>): Promise<Held> {
@@ -124,7 +152,7 @@ export class Reservation implements Disposable {
    * @rule RESV-31
    */
   isSignaled(usage: Usage): boolean {
-    return this[TABLE].isSignaled(usageOrder(usage))
+    return this.#refreshed().isSignaled(usageOrder(usage))
   }
 
   /**
@@ -157,7 +185,7 @@ export class Reservation implements Disposable {
     timeoutMs: number,
     options: Pick<WaitOptions, 'signal'> = NO_OPTIONS,
   ): Promise<number> {
-    return waitForAll(this[TABLE], usage, timeoutMs, options)
+    return waitForAll(this.#refreshed(), usage, timeoutMs, options)
   }
 
   /**
@@ -168,7 +196,7 @@ export class Reservation implements Disposable {
    * @throws {DmaBufError} ENOMEM
    */
   fences(usage: Usage): Fence[] {
-    return collectFences(this[TABLE], usage, 'fences')
+    return collectFences(this.#refreshed(), usage, 'fences')
   }
 
   /**
@@ -180,7 +208,7 @@ export class Reservation implements Disposable {
    * @throws {DmaBufError} ENOMEM
    */
   singleton(usage: Usage): Fence | undefined {
-    return singletonOf(this[TABLE], usage)
+    return singletonOf(this.#refreshed(), usage)
   }
 
   /**
@@ -190,7 +218,7 @@ export class Reservation implements Disposable {
    * @rule RESV-18, RESV-19
    */
   entries(usage: Usage): FenceCursor {
-    return new UnlockedCursor(this[TABLE], usage)
+    return new UnlockedCursor(this.#refreshed(), usage)
   }
 
   /**
@@ -201,7 +229,33 @@ export class Reservation implements Disposable {
    * @param deadlineNs - monotonic; a past one means now
    */
   setDeadline(usage: Usage, deadlineNs: number): void {
-    setDeadlines(this[TABLE], usage, deadlineNs)
+    setDeadlines(this.#refreshed(), usage, deadlineNs)
+  }
+
+  /**
+   * Makes this a reservation that other processes share, for good.
+   *
+   * @internal
+   * @param side - moved here; made for the table of this reservation
+   * @throws {DmaBufError} EBUSY where it is shared already
+   */
+  share(side: SharedSide): void {
+    const table = this[TABLE]
+    table.checkOpen('share')
+    if (table.side !== undefined)
+      throw new DmaBufError(
+        'EBUSY',
+        'share',
+        'The reservation is shared already: in one domain only',
+      )
+    reservationWwClass.followClock()
+    table.side = side
+  }
+
+  #refreshed(): FenceTable {
+    const table = this[TABLE]
+    table.side?.refresh()
+    return table
   }
 
   /**
@@ -216,6 +270,7 @@ export class Reservation implements Disposable {
     if (this.#mutex.locked)
       warn({ rule: 'RESV-5', message: 'A reservation was destroyed while it was locked' })
     this.#mutex.destroy()
+    this[TABLE].side?.close()
     this[TABLE].close()
   }
 

@@ -204,6 +204,11 @@ export class WwMutex {
     this.#admit(first)
   }
 
+  /** Says that a context has to give way to somebody in another process. @internal @rule WW-14 */
+  giveWay(context: AcquireContext): void {
+    this.#die(contextState(context))
+  }
+
   /** Ends the lock, which nobody holds. @kernel ww_mutex_destroy @rule WW-19 */
   destroy(): void {
     if (debug.lockChecks) checkDestroy(this)

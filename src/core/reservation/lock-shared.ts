@@ -1,0 +1,75 @@
+import { host, type WaitOptions } from '../host.js'
+import type { AcquireContext } from './acquire-context.js'
+import { lockError } from './lock-attempt.js'
+import type { SharedRequest, SharedSide } from './shared-side.js'
+import type { LockOptions, WwMutex } from './ww-mutex.js'
+
+/** A lock of this process and the same lock between processes. */
+export interface BothLocks {
+  readonly mutex: WwMutex
+  readonly side: SharedSide
+}
+
+/** How the shared lock is asked for: with the stamp of the context, or with a new one. */
+export function sharedRequest(mutex: WwMutex, context: AcquireContext | undefined): SharedRequest {
+  const stamp = context === undefined ? mutex.wwClass.takeStamp() : context.stamp
+  return { stamp, isContext: context !== undefined }
+}
+
+/**
+ * Takes both locks where both are free.
+ *
+ * @rule WW-16
+ */
+export function tryLockShared(
+  { mutex, side }: BothLocks,
+  context: AcquireContext | undefined,
+): boolean {
+  // The local one is held already.
+  if (side.tryLock(sharedRequest(mutex, context)) === 'free') return true
+  mutex.unlock()
+  return false
+}
+
+/**
+ * Takes the local lock, then the one between processes. Where that is not free the local one is released while it
+ * is waited for: otherwise an older context of this process could wait for a younger one that waits for a stranger
+ * who is older than both.
+ *
+ * @rule WW-3 … WW-14, RESV-33
+ * @param isHeld - whether the local lock is held already
+ * @throws as WwMutex.lock()
+ */
+export async function lockShared(
+  locks: BothLocks,
+  options: LockOptions & { readonly context?: AcquireContext | undefined },
+  isHeld: boolean,
+): Promise<void> {
+  const { mutex, side } = locks
+  const { context } = options
+  const request = sharedRequest(mutex, context)
+  const waiting = limitTime(options)
+  for (let held = isHeld; ; held = false) {
+    if (!held) await mutex.lock(context, waiting())
+    const sight = side.tryLock(request)
+    if (sight === 'free') return
+    mutex.unlock()
+    const mayGiveWay = context !== undefined && context.acquired > 0
+    if (options.signal?.aborted === true) throw lockError('interrupted', options)
+    const mustGiveWay =
+      mayGiveWay &&
+      (sight === 'older' || (await side.waitForLock(request, true, waiting())) === 'older')
+    if (mustGiveWay) {
+      mutex.giveWay(context)
+      throw lockError('die')
+    }
+    if (!mayGiveWay) await side.waitForLock(request, false, waiting())
+  }
+}
+
+/** Options for each of several waits that share one time. */
+function limitTime({ timeoutMs, ...options }: LockOptions): () => LockOptions & WaitOptions {
+  if (timeoutMs === undefined) return () => options
+  const endNs = host().nowNs() + timeoutMs * 1e6
+  return () => ({ ...options, timeoutMs: Math.max(0, (endNs - host().nowNs()) / 1e6) })
+}
