@@ -128,16 +128,14 @@ const MOST = 1 << 20
 
 /** Runs until the compiler has seen enough, and says how many operations fill a round. */
 async function warmUp(side: Side, roundMs: number): Promise<number> {
+  const roundNs = roundMs * 1e6
   let count = 1
-  for (;;) {
+  // A first operation may take as long as a whole round: nothing is known from one.
+  for (let spentNs = 0; ; ) {
     const { ns } = await side.round(count)
-    const next = Math.min(MOST, Math.max(1, Math.round((roundMs * 1e6) / ns)))
-    if (next <= count * 2) {
-      // Twice more at full length: what was compiled late is compiled now.
-      await side.round(next)
-      await side.round(next)
-      return next
-    }
+    spentNs += ns * count
+    const next = Math.min(MOST, Math.max(1, Math.round(roundNs / ns)))
+    if (spentNs >= 4 * roundNs && next <= count * 2) return next
     count = Math.min(next, count * 8)
   }
 }
