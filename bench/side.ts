@@ -131,7 +131,7 @@ async function warmUp(side: Side, roundMs: number): Promise<number> {
   const roundNs = roundMs * 1e6
   let count = 1
   // A first operation may take as long as a whole round: nothing is known from one.
-  for (let spentNs = 0; ; ) {
+  for (let spentNs = 0; ;) {
     const { ns } = await side.round(count)
     spentNs += ns * count
     const next = Math.min(MOST, Math.max(1, Math.round(roundNs / ns)))
