@@ -8,7 +8,7 @@ import { SCENARIOS } from './scenarios/index.js'
 const USAGE = `Usage: npm run chaos -- [options]
   --kills N        processes to kill in all, 1000 where absent
   --seed S         moments and orders are chosen by it; the time where absent
-  --scenario NAME  only scenarios whose name contains NAME
+  --scenario NAME  only that scenario, or those whose names contain NAME
   --json           one JSON object instead of lines
 Scenarios:`
 
@@ -31,7 +31,7 @@ interface Done {
 }
 
 async function perform(scenario: Scenario, seed: number, kills: number): Promise<Done> {
-  const run = new Run(scenario.name, { seed, progress })
+  const run = new Run(scenario.name, { seed, progress, wrapper: scenario.wrapper })
   try {
     await scenario.run(run, kills)
   } catch (error) {
@@ -74,7 +74,9 @@ async function main(): Promise<number> {
       help: { type: 'boolean', default: false },
     },
   })
-  const chosen = SCENARIOS.filter(({ name }) => name.includes(values.scenario))
+  const exact = SCENARIOS.filter(({ name }) => name === values.scenario)
+  const similar = SCENARIOS.filter(({ name }) => name.includes(values.scenario))
+  const chosen = exact.length > 0 ? exact : similar
   const kills = Number(values.kills)
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
   if (values.help || chosen.length === 0 || !(kills >= 1) || !Number.isInteger(seed)) {

@@ -15,8 +15,10 @@ export interface Scenario {
   readonly name: string
   /** In words, for the usage. */
   readonly about: string
-  /** Part of the kills that is its own, relative to the others; 0 where its number is its own matter. */
+  /** Part of the kills that is its own, relative to the others. */
   readonly share: number
+  /** What starts each process, where they are to be strangers to each other. */
+  readonly wrapper?: readonly string[]
   /** Why it cannot run here; undefined where it can. */
   readonly missing?: () => string | undefined
   readonly run: (run: Run, kills: number) => Promise<void>
@@ -44,7 +46,11 @@ export class Run implements AsyncDisposable {
 
   constructor(
     name: string,
-    options: { seed: number; wrapper?: readonly string[]; progress: (text: string) => void },
+    options: {
+      seed: number
+      wrapper: readonly string[] | undefined
+      progress: (text: string) => void
+    },
   ) {
     this.#name = name
     this.random = new Random(options.seed)

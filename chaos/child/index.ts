@@ -1,7 +1,7 @@
 // What the processes of the chaos run can do; loaded before them, found as `chaos` by the functions sent to them.
 import { Camera } from './camera.js'
 import { nowMs } from './pattern.js'
-import { dieAtStep, surviveSteps } from './steps.js'
+import { StepVictim } from './operations.js'
 import { Owner } from './owner.js'
 import { Viewer } from './viewer.js'
 import { Watcher } from './watcher.js'
@@ -14,10 +14,11 @@ interface Roles {
   reading: Promise<void>
   owner: Owner
   watcher: Watcher
+  victim: StepVictim
 }
 
 const my = {} as Roles
-const parts = { Camera, Owner, Viewer, Watcher, dieAtStep, surviveSteps, nowMs, my }
+const parts = { Camera, Owner, StepVictim, Viewer, Watcher, nowMs, my }
 
 declare global {
   var chaos: typeof parts

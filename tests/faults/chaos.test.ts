@@ -59,3 +59,14 @@ test('chaos kills owners of timelines, and every fence that waits fails once', (
 
 test('chaos kills watchers of a timeline, and the others miss no signal', (t) =>
   assertCalm(t, 'watchers', 4))
+
+test('chaos kills at single accesses to shared memory, and the others go on', (t) =>
+  assertCalm(t, 'steps', 5))
+
+test('chaos kills viewers and cameras that know each other by no pid', async (t) => {
+  await assertCalm(t, 'containers-viewers', 3)
+  await assertCalm(t, 'containers-cameras', 2)
+})
+
+test('chaos stops viewers, and the camera neither waits for them nor grows', (t) =>
+  assertCalm(t, 'stopped', 2))
