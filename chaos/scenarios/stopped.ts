@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { residentBytes } from '../holdings.js'
 import type { Process, Run, Scenario } from '../scenario.js'
 
-const SLOW_MS = 50
+// Long enough that a viewer that runs, on a busy machine, is never taken for one that stands still.
+const SLOW_MS = 500
 const FRAMES = 5000
 const MOST_GROWTH_BYTES = 24 * 1024 * 1024
 
