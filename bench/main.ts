@@ -6,6 +6,7 @@ import { isMet, type Measurement } from './measurement.js'
 import { gridText, markdownOf, paintFor, sayMachine, tablesOf, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
 import { exchangeTable } from './rows/exchanges.js'
+import { handoffCosts } from './rows/handoffs.js'
 import { iceoryxRoundTrips } from './rows/polled.js'
 import { chainCosts } from './rows/chains.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
@@ -37,6 +38,7 @@ const GROUPS: readonly Group[] = [
   { name: 'round-trips', run: frameRoundTrips },
   { name: 'blocking', run: blockingRoundTrips },
   { name: 'iceoryx', run: iceoryxRoundTrips },
+  { name: 'handoffs', run: handoffCosts, stretch: 0.5 },
   { name: 'exchanges', run: exchangeTable, stretch: 0.5, fewer: 2 },
   { name: 'frames-touched', run: touchedFrameRates, stretch: 2 },
   { name: 'frames-summed', run: summedFrameRates, stretch: 2 },

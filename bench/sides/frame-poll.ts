@@ -7,7 +7,14 @@ import { connectFrames, inheritLink, linkPair, serveFrames } from 'dmabuf/linux'
 import type { FrameQueue, FrameStream } from 'dmabuf/linux'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { answerRounds, endWithStdin, startOther, timingOf, type Timing } from './rounds.js'
+import {
+  answerRounds,
+  endWithStdin,
+  startOther,
+  timeBatches,
+  timingOf,
+  type Timing,
+} from './rounds.js'
 
 interface Ends {
   readonly out: FrameQueue
@@ -58,22 +65,14 @@ function receive(incoming: FrameStream): void {
 async function runInOne(): Promise<void> {
   const [here, there] = await openInOne()
   while (here.out.consumers.length === 0 || there.out.consumers.length === 0) await sleep(1)
-  await answerRounds(async (count) => {
-    // In batches: a look at the clock costs a good part of a round trip.
-    const batch = Math.min(count, 100)
-    const samples = new Float64Array(Math.ceil(count / batch))
-    for (let at = 0; at < samples.length; at++) {
-      const startMs = performance.now()
-      for (let i = 0; i < batch; i++) {
-        send(here.out)
-        receive(there.incoming)
-        send(there.out)
-        receive(here.incoming)
-      }
-      samples[at] = ((performance.now() - startMs) * 1e6) / batch
-    }
-    return timingOf(samples)
-  })
+  await answerRounds(async (count) =>
+    timeBatches(count, () => {
+      send(here.out)
+      receive(there.incoming)
+      send(there.out)
+      receive(here.incoming)
+    }),
+  )
 }
 
 async function runFirst(): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startOther } from '../rounds.js'
 import { fill, look, type Channel, type Setup } from './channel.js'
-import { temporaryFolder } from './temporary-folder.js'
+import { temporaryFolder } from '../temporary-folder.js'
 
 function sender(socket: Socket, { lengthBytes, work }: Setup): (value: number) => void {
   const outgoing = new Uint8Array(lengthBytes)

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { startOther } from '../rounds.js'
 import { fill, look, type Channel, type Setup } from './channel.js'
-import { temporaryFolder } from './temporary-folder.js'
+import { temporaryFolder } from '../temporary-folder.js'
 
 /** What we use of the package `zeromq`, which is no dependency: bench/peers/zeromq.ts says where it is. */
 interface ZeroMq {
