@@ -1,5 +1,6 @@
 // The table of every function this addon gives to src/linux/native.ts, one family per file.
 #include "families.h"
+#include "owned.h"
 
 void export_all(napi_env env, napi_value exports, const export_t *list, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -11,6 +12,8 @@ void export_all(napi_env env, napi_value exports, const export_t *list, size_t c
 }
 
 NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
+  open_owned(env);
+  export_owned(env, exports);
   export_fd(env, exports);
   export_mapping(env, exports);
   export_words(env, exports);

@@ -1,6 +1,7 @@
 // A wake-up that cannot block either side. The ringer alone holds an eventfd; the receiver gets only an
 // epoll set that watches it, so it can neither fill the eventfd nor clear its O_NONBLOCK.
 #include "families.h"
+#include "owned.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -22,7 +23,7 @@ static napi_value doorbell(napi_env env, napi_callback_info info) {
     if (set >= 0) close(set);
     return number(env, -error);
   }
-  int fds[2] = {bell, set};
+  int fds[2] = {own_fd(env, bell), own_fd(env, set)};
   memcpy(into.data, fds, sizeof fds);
   return number(env, 0);
 }

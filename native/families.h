@@ -3,6 +3,7 @@
 
 #include "napi_util.h"
 
+void export_owned(napi_env env, napi_value exports);
 void export_fd(napi_env env, napi_value exports);
 void export_mapping(napi_env env, napi_value exports);
 void export_words(napi_env env, napi_value exports);

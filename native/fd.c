@@ -1,5 +1,6 @@
 // Files that are only a number: memfd_create, ftruncate, seals, statx, dup, close.
 #include "families.h"
+#include "owned.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -15,7 +16,7 @@ static napi_value memfd(napi_env env, napi_callback_info info) {
   unsigned flags = uint_argument(env, &args, 1) | MFD_CLOEXEC;
   int fd = memfd_create(name, flags | 0x0008U /* MFD_NOEXEC_SEAL */);
   if (fd < 0 && errno == EINVAL) fd = memfd_create(name, flags);
-  return result_of(env, fd);
+  return result_of(env, own_fd(env, fd));
 }
 
 // truncate(fd, lengthBytes) -> 0
@@ -61,7 +62,7 @@ static napi_value stat_fd(napi_env env, napi_callback_info info) {
 
 static napi_value dup_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  return result_of(env, fcntl(fd_argument(env, &args, 0), F_DUPFD_CLOEXEC, 3));
+  return result_of(env, own_fd(env, fcntl(fd_argument(env, &args, 0), F_DUPFD_CLOEXEC, 3)));
 }
 
 // setCloseOnExec(fd) -> 0: for a descriptor inherited at spawn, which must not go on to grandchildren.
@@ -73,7 +74,9 @@ static napi_value set_close_on_exec(napi_env env, napi_callback_info info) {
 // close(fd) -> 0. Never repeated on EINTR: Linux has closed the descriptor then.
 static napi_value close_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
-  int result = close(fd_argument(env, &args, 0));
+  int fd = fd_argument(env, &args, 0);
+  disown_fd(env, fd);
+  int result = close(fd);
   return number(env, result < 0 && errno != EINTR ? -errno : 0);
 }
 

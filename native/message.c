@@ -1,6 +1,7 @@
 // Messages with descriptors (SCM_RIGHTS). Never blocks and never raises SIGPIPE.
 #include "message.h"
 #include "families.h"
+#include "owned.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ static void take_control(struct msghdr *message, ancillary_t *ancillary) {
   }
 }
 
-int64_t receive_message(int socket, bytes_t bytes, ancillary_t *ancillary) {
+int64_t receive_message(napi_env env, int socket, bytes_t bytes, ancillary_t *ancillary) {
   union {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS) + CMSG_SPACE(sizeof(struct ucred))];
@@ -52,6 +53,7 @@ int64_t receive_message(int socket, bytes_t bytes, ancillary_t *ancillary) {
     // There is space for as many as the kernel sends: it cuts only where it cannot install one.
     return message.msg_flags & MSG_CTRUNC ? -EMFILE : -EMSGSIZE;
   }
+  for (int i = 0; i < ancillary->fd_count; i++) own_fd(env, ancillary->fds[i]);
   return length;
 }
 
@@ -62,7 +64,7 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   bytes_t ancillary = bytes_argument(env, &args, 2);
   if (bytes.data == NULL || ancillary.data == NULL || ancillary.length < sizeof(ancillary_t))
     return number(env, -EINVAL);
-  return number(env, receive_message(fd_argument(env, &args, 0), bytes,
+  return number(env, receive_message(env, fd_argument(env, &args, 0), bytes,
                                      (ancillary_t *)(void *)ancillary.data));
 }
 

@@ -14,6 +14,7 @@ typedef struct {
 
 // Bytes received, 0 at the end of the stream, or -errno. -EMSGSIZE: longer than `bytes`. -EMFILE: this
 // process had no room for a descriptor. All received ones are closed then, and the message is lost.
-int64_t receive_message(int socket, bytes_t bytes, ancillary_t *ancillary);
+// The environment owns the descriptors.
+int64_t receive_message(napi_env env, int socket, bytes_t bytes, ancillary_t *ancillary);
 
 #endif

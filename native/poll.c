@@ -107,7 +107,8 @@ static void ready(uv_poll_t *handle, int status, int events) {
   int64_t received = status;
   // libuv says EBADF for a socket with an error pending (ECONNRESET): the socket itself knows better.
   if (poll->mode == MESSAGES && (status < 0 || (events & 1))) {
-    received = receive_message(poll->fd, poll->bytes, (ancillary_t *)(void *)poll->ancillary.data);
+    ancillary_t *ancillary = (ancillary_t *)(void *)poll->ancillary.data;
+    received = receive_message(poll->env, poll->fd, poll->bytes, ancillary);
     if (received == -EAGAIN && events == 1) return;
   } else if (poll->mode == DOORBELL && status >= 0) {
     // Never blocks, whatever the ringer did to the set: the edge is consumed, or nothing is.

@@ -1,5 +1,6 @@
 // Unix SEQPACKET sockets: pair, listen, connect, accept, and who the peer is.
 #include "families.h"
+#include "owned.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -14,7 +15,11 @@ static napi_value socket_pair(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   bytes_t into = bytes_argument(env, &args, 0);
   if (into.data == NULL || into.length < 2 * sizeof(int)) return number(env, -EINVAL);
-  return result_of(env, socketpair(AF_UNIX, KIND, 0, (int *)(void *)into.data));
+  int *pair = (int *)(void *)into.data;
+  if (socketpair(AF_UNIX, KIND, 0, pair) < 0) return number(env, -errno);
+  own_fd(env, pair[0]);
+  own_fd(env, pair[1]);
+  return number(env, 0);
 }
 
 static int address_of(napi_env env, const arguments_t *args, struct sockaddr_un *address) {
@@ -45,7 +50,7 @@ static napi_value listen_at(napi_env env, napi_callback_info info) {
     close(fd);
     return number(env, -error);
   }
-  return number(env, fd);
+  return number(env, own_fd(env, fd));
 }
 
 // connect(path) -> fd, -EAGAIN where the backlog is full (nothing to poll for: try again later).
@@ -61,7 +66,7 @@ static napi_value connect_to(napi_env env, napi_callback_info info) {
     close(fd);
     return number(env, -error);
   }
-  return number(env, fd);
+  return number(env, own_fd(env, fd));
 }
 
 // accept(fd) -> fd
@@ -70,7 +75,7 @@ static napi_value accept_one(napi_env env, napi_callback_info info) {
   int fd;
   do fd = accept4(fd_argument(env, &args, 0), NULL, NULL, SOCK_CLOEXEC);
   while (fd < 0 && errno == EINTR);
-  return result_of(env, fd);
+  return result_of(env, own_fd(env, fd));
 }
 
 // peer(fd, into: Int32Array(3)) -> 0: pid, uid, gid of whoever connected (or made the pair).

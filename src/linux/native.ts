@@ -27,6 +27,8 @@ export interface Native {
   dup(fd: number): number
   close(fd: number): number
   setCloseOnExec(fd: number): number
+  own(fd: number): number
+  disown(fd: number): number
 
   map(fd: number, lengthBytes: number, mode: number): MappingHandle | number
   view(mapping: MappingHandle, lengthBytes: number): ArrayBuffer | number | undefined

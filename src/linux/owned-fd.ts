@@ -5,7 +5,8 @@ import { check, native } from './native.js'
 /**
  * A file descriptor that somebody owns: closed once, moved by release(), never used after either.
  *
- * One that is collected without close() is reported with the stack that made it, never closed.
+ * One that is collected without close() is reported with the stack that made it, never closed. A worker that
+ * ends closes what its handles still own, as the kernel does for a process.
  */
 export class OwnedFd implements Disposable {
   #number: number
@@ -18,6 +19,7 @@ export class OwnedFd implements Disposable {
   /** Takes over a descriptor; whoever gave the number must not close it any more. */
   static adopt(fd: number): OwnedFd {
     if (!Number.isInteger(fd) || fd < 0) throw new RangeError(`Not a file descriptor: ${fd}`)
+    native().own(fd)
     return new OwnedFd(fd)
   }
 
@@ -42,6 +44,7 @@ export class OwnedFd implements Disposable {
   /** Gives the number away: the caller closes it from now on. */
   release(): number {
     const { number } = this
+    native().disown(number)
     this.#forget()
     return number
   }
