@@ -231,9 +231,9 @@ export class FrameQueue implements AsyncDisposable {
     for (const watcher of this.#watchers) watcher(change)
   }
 
-  #take(): WritableFrame | undefined {
+  #take(orAsk = false): WritableFrame | undefined {
     if (this.#closed) throw new DmaBufError('EBADF', 'dequeue', 'Queue is closed')
-    const index = this.#producer.take()
+    const index = orAsk ? this.#producer.takeOrAsk() : this.#producer.take()
     if (index === undefined) return undefined
     const handle = this.#parts.buffers[index]!
     return new WritableFrame(this.#frameOwner, index, {
@@ -265,7 +265,7 @@ export class FrameQueue implements AsyncDisposable {
   // Asks to be rung before looking a last time, so that no release falls in between.
   #serveWaiters(): void {
     while (this.#waiters.length > 0 && !this.#closed) {
-      const frame = this.#take() ?? (this.#producer.bell.ask(), this.#take())
+      const frame = this.#take(true)
       if (frame === undefined) return
       this.#waiters.shift()?.(frame)
     }

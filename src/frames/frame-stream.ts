@@ -200,9 +200,9 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     return this.#finished && this.#connection?.consumer.hasFrame !== true
   }
 
-  #acquire(): Frame | undefined {
+  #acquire(orAsk = false): Frame | undefined {
     try {
-      const frame = this.#connection?.acquire()
+      const frame = this.#connection?.acquire(orAsk)
       if (frame === undefined) return undefined
       this.#counts.received++
       this.#counts.missed += frame.missed
@@ -220,7 +220,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     this.#delivering = true
     try {
       while (this.#wanted) {
-        const frame = this.#acquire() ?? (this.#connection?.consumer.bell.ask(), this.#acquire())
+        const frame = this.#acquire(true)
         if (frame === undefined) break
         if (this.#subscriber === undefined) this.#waiters.shift()?.resolve(frame)
         else if (this.#call(this.#subscriber, frame)) break

@@ -63,9 +63,9 @@ export class QueueConnection implements FrameOwner {
     this.#transport.keepAlive(on)
   }
 
-  /** The next frame, or the newest; undefined where there is none. */
-  acquire(): Frame | undefined {
-    const claimed = this.consumer.acquire()
+  /** The next frame, or the newest; undefined where there is none, and `orAsk` rings at the next. */
+  acquire(orAsk = false): Frame | undefined {
+    const claimed = orAsk ? this.consumer.acquireOrAsk() : this.consumer.acquire()
     if (claimed === undefined) return undefined
     return new Frame(this, claimed, this.#buffers[claimed.bufferIndex]!)
   }

@@ -129,11 +129,12 @@ export function writeFormat(
     color === undefined ? 0 : 1 + range + 2 * MATRICES.indexOf(color.matrix),
   )
   words.write(base + PLANE_COUNT, planes.length)
-  planes.forEach((plane, index) => {
-    words.write(base + PLANES + index * 3, plane.offsetBytes)
-    words.write(base + PLANES + index * 3 + 1, plane.strideBytes)
-    words.write(base + PLANES + index * 3 + 2, plane.rowCount)
-  })
+  for (let i = 0; i < planes.length; i++) {
+    const { offsetBytes, strideBytes, rowCount } = planes[i]!
+    words.write(base + PLANES + i * 3, offsetBytes)
+    words.write(base + PLANES + i * 3 + 1, strideBytes)
+    words.write(base + PLANES + i * 3 + 2, rowCount)
+  }
 }
 
 /** The serial of the format now in a descriptor. */

@@ -94,6 +94,15 @@ export class QueueConsumer {
     return this.#options.mode === 'fifo' ? this.#take(this.#cursor) : this.#takeNewest(published)
   }
 
+  /** As acquire(); where there is none it asks to be rung at the next frame, and looks once more. */
+  acquireOrAsk(): ClaimedFrame | undefined {
+    const frame = this.acquire()
+    if (frame !== undefined) return frame
+    this.bell.ask()
+    // One that was published before it could see the wish rings nobody.
+    return this.acquire()
+  }
+
   /** Gives a claimed buffer back. */
   release(bufferIndex: number): void {
     this.#setClaim(bufferIndex, false)

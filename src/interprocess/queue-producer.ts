@@ -131,6 +131,15 @@ export class QueueProducer {
     return undefined
   }
 
+  /** As take(); where there is none it asks to be rung at the next release, and looks once more. */
+  takeOrAsk(): number | undefined {
+    const index = this.take()
+    if (index !== undefined) return index
+    this.bell.ask()
+    // One that was given back before its consumer could see the wish rings nobody.
+    return this.take()
+  }
+
   /** Gives a buffer back unseen. */
   cancel(bufferIndex: number): void {
     this.#filling.delete(bufferIndex)

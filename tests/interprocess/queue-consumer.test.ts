@@ -287,7 +287,7 @@ test('A producer that publishes without end is refused with EPROTO', () => {
   assert.equal(consumer.acquire()?.facts.ticket, rig.producer.published)
 })
 
-test('A consumer that asked and found nothing is rung by the next frame, whenever it comes', () => {
+test('acquireOrAsk finds a frame, or the consumer is rung by the next frame, whenever it comes', () => {
   for (const mode of ['fifo', 'latest'] as const)
     for (let at = 0; at < 12; at++) {
       const rig = new QueueRig(4)
@@ -300,14 +300,13 @@ test('A consumer that asked and found nothing is rung by the next frame, wheneve
       const published = new Interruption(at, publish)
       const consumer = joined.open(published)
       published.arm()
-      consumer.bell.ask()
-      const found = consumer.acquire() !== undefined
+      const found = consumer.acquireOrAsk() !== undefined
       if (!published.happened) publish()
       assert.ok(found || rung, `${mode}: published before access ${at}`)
     }
 })
 
-test('A producer that asked and found nothing is rung by the next release, whenever it comes', () => {
+test('takeOrAsk finds a buffer, or the producer is rung by the next release, whenever it comes', () => {
   for (let at = 0; at < 12; at++) {
     let rung = false
     const release = (): void => {
@@ -320,8 +319,7 @@ test('A producer that asked and found nothing is rung by the next release, whene
     for (let i = 0; i < 3; i++) rig.publish()
     const held = consumer.acquire()!.bufferIndex
     released.arm()
-    rig.producer.bell.ask()
-    const found = rig.producer.take() !== undefined
+    const found = rig.producer.takeOrAsk() !== undefined
     if (!released.happened) release()
     assert.ok(found || rung, `Released before access ${at}`)
   }

@@ -131,7 +131,7 @@ export class QueueModel {
 
   #takeBuffer(): void {
     const { producer } = this.#rig
-    const index = producer.take() ?? (producer.bell.ask(), producer.take())
+    const index = producer.takeOrAsk()
     if (index === undefined) {
       this.#producer.asleep = true
       return
@@ -196,7 +196,7 @@ export class QueueModel {
     const publishedBefore = this.#published
     let frame: ClaimedFrame | undefined = undefined
     try {
-      frame = consumer.acquire() ?? (consumer.bell.ask(), consumer.acquire())
+      frame = consumer.acquireOrAsk()
     } catch (error) {
       assert.ok(viewer.goodbye && DmaBufError.is(error, 'EPIPE'), String(error))
       this.#leave(viewer)
