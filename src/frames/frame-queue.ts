@@ -76,7 +76,7 @@ export class FrameQueue implements AsyncDisposable {
   #nextId = 1
   #closed = false
   #stopPatience: (() => void) | undefined
-  #progress = new Map<Consumer, string>()
+  #progress = new Map<Consumer, number>()
 
   /** @internal Use serveFrames(). @param parts - the buffers move: closed with the queue */
   constructor(parts: FrameQueueParts) {
@@ -337,7 +337,7 @@ export class FrameQueue implements AsyncDisposable {
   }
 }
 
-function progressOf(consumer: Consumer): string {
-  const { view } = consumer
-  return `${view.cursor()} ${view.claims(0)} ${view.claims(1)}`
+/** The next frame it will take. Claims do not count: one that turns them on and off takes nothing. */
+function progressOf(consumer: Consumer): number {
+  return consumer.view.cursor()
 }

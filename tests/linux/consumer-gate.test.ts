@@ -207,6 +207,35 @@ test('A viewer that has read the future costs nobody a frame, and is disconnecte
   )
 })
 
+test('A viewer that claims and unclaims without end, and takes nothing, is disconnected by policy', async (t) => {
+  const slowConsumer = { afterMs: 50, then: 'disconnect' as const }
+  await withstand(
+    t,
+    async (path, queue, honest) => {
+      await using liar = await joinAsLiar(path, { mode: 'fifo', maxHeld: 3 })
+      const reading = honest.read(queue.bufferCount + 1)
+      let turn = 0
+      // Never the same two claims again while the test lasts.
+      const fidget = setInterval(() => {
+        liar.words.store(CONSUMER_CLAIMS, 1 << (turn % 31))
+        liar.words.store(CONSUMER_CLAIMS + 1, 1 << (Math.floor(turn++ / 31) % 31))
+      }, 1)
+      try {
+        // As many as wait for it until the camera has no buffer left, and one more.
+        for (let i = 0; i <= queue.bufferCount; i++) await publish(queue)
+      } finally {
+        clearInterval(fidget)
+      }
+      assert.equal((await reading).length, queue.bufferCount + 1)
+      assert.deepEqual(
+        queue.consumers.filter(({ evicted }) => evicted).map(({ lagFrames }) => lagFrames > 0),
+        [true],
+      )
+    },
+    { slowConsumer },
+  )
+})
+
 test('A viewer whose cursor goes back keeps no more than it kept before', async (t) => {
   await withstand(t, async (path, queue) => {
     await using liar = await joinAsLiar(path, { mode: 'fifo', maxHeld: 1 })

@@ -1,0 +1,184 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { createTimeline } from '#src/index.js'
+import {
+  connectFrames,
+  connectLink,
+  receiveTimeline,
+  serveFrames,
+  serveLinks,
+  shareTimeline,
+} from '#src/linux/index.js'
+import { native } from '#src/linux/native.js'
+import { decodeMessage, encodeMessage, MessageType } from '#src/interprocess/link-message.js'
+import { Random } from '../../tests/helpers/random.js'
+import { evilFds, evilMessage, garbage } from './evil.js'
+import { behave, scribble, slip } from './mutant.js'
+
+/** How an honest peer answered: the errno and the reason of its goodbye. */
+export interface Refusal {
+  readonly code: string
+  readonly reason: string
+}
+
+/** What a hostile peer pretends to be. */
+export type Disguise = 'viewer' | 'watcher'
+
+const STEPS = 12
+
+/** A peer that says anything to whoever serves a path, and hangs up. */
+export async function makeNoise(path: string, seed: number): Promise<readonly Refusal[]> {
+  const random = new Random(seed)
+  const fd = native().connect(path)
+  if (fd < 0) return []
+  const refusals: Refusal[] = []
+  const hello = encodeMessage(MessageType.hello, 0, new Uint8Array(0))
+  const say = (bytes: Uint8Array, fds: readonly number[] = []): void => {
+    native().send(fd, bytes, bytes.length, Int32Array.from(fds))
+    for (const one of fds) native().close(one)
+  }
+  if (random.chance(0.9)) say(random.chance(0.1) ? evilMessage(random, hello) : hello)
+  for (let step = random.below(STEPS); step > 0; step--) {
+    say(garbage(random), evilFds(random, 5))
+    if (random.chance(0.3)) await delay(random.below(3))
+    hear(fd, refusals)
+  }
+  if (random.chance(0.5)) {
+    await delay(random.below(8))
+    hear(fd, refusals)
+  }
+  native().close(fd)
+  return refusals
+}
+
+function hear(fd: number, refusals: Refusal[]): void {
+  const bytes = new Uint8Array(65_536)
+  const ancillary = new Int32Array(257)
+  for (;;) {
+    const received = native().receive(fd, bytes, ancillary)
+    for (let i = 0; received >= 0 && i < (ancillary[0] ?? 0); i++) native().close(ancillary[4 + i]!)
+    if (received <= 0) return
+    const { type, argument, payload } = decodeMessage(bytes.slice(0, received))
+    if (type !== MessageType.goodbye) continue
+    refusals.push({ code: String(argument), reason: new TextDecoder().decode(payload) })
+  }
+}
+
+/** A peer that joins as it should, with hands that slip; stays so long, scribbling. */
+export async function slipIn(
+  disguise: Disguise,
+  path: string,
+  { seed, stayMs }: { seed: number; stayMs: number },
+): Promise<readonly Refusal[]> {
+  const random = slip(seed)
+  try {
+    await (disguise === 'viewer' ? beViewer : beWatcher)(path, random, stayMs)
+    return []
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: unknown }
+    return [{ code: String(code), reason: String(message) }]
+  } finally {
+    behave()
+  }
+}
+
+async function beViewer(path: string, random: Random, stayMs: number): Promise<void> {
+  const mode = random.pick(['fifo', 'latest'] as const)
+  const maxHeld = 1 + random.below(2)
+  const stream = await connectFrames(path, { mode, maxHeld, timeoutMs: 500 })
+  const endMs = performance.now() + stayMs
+  const held: Disposable[] = []
+  try {
+    for (let step = random.below(30); step > 0 || performance.now() < endMs; step--) {
+      const frame = random.chance(0.6) ? stream.tryReceive() : undefined
+      if (frame !== undefined) held.push(frame)
+      if (random.chance(0.5)) held.shift()?.[Symbol.dispose]()
+      if (random.chance(0.5)) scribble(random.below(20))
+      if (random.chance(0.2) || step <= 0) await delay(random.below(2))
+    }
+  } finally {
+    await stream.close()
+  }
+}
+
+async function beWatcher(path: string, random: Random, stayMs: number): Promise<void> {
+  const link = await connectLink(path)
+  const endMs = performance.now() + stayMs
+  try {
+    const timeline = await receiveTimeline(link, { timeoutMs: 300 })
+    for (let step = random.below(20); step > 0 || performance.now() < endMs; step--) {
+      timeline.fence(timeline.value + 1 + random.below(5)).addCallback(() => {})
+      if (random.chance(0.5)) scribble(random.below(20))
+      if (random.chance(0.3) || step <= 0) await delay(random.below(2))
+    }
+    if (random.chance(0.5)) timeline.close()
+  } finally {
+    await link.close()
+  }
+}
+
+let serving: { stop(): Promise<void> } | undefined
+
+/** Serves what looks like a queue, until stopServing(). */
+export async function serveEvilFrames(path: string, seed: number): Promise<void> {
+  const random = slip(seed)
+  const options = { lengthBytes: 4096, buffers: 3 + random.below(4) }
+  const format = { fourcc: 'NV12', width: 64, height: 32 }
+  const queue = await serveFrames(path, random.chance(0.5) ? options : { ...options, format })
+  let stopped = false
+  const publish = async (): Promise<void> => {
+    while (!stopped) {
+      const frame = queue.tryDequeue()
+      const damage = [{ x: 0, y: 0, width: 8, height: 8 }]
+      if (frame !== undefined) frame.queue(random.chance(0.3) && frame.format ? { damage } : {})
+      if (random.chance(0.4)) scribble(random.below(12))
+      await delay(random.below(3))
+    }
+    await queue.close()
+  }
+  const loop = publish().catch(() => {})
+  serving = {
+    stop: async () => {
+      stopped = true
+      await loop
+    },
+  }
+}
+
+/** Serves what looks like a timeline, until stopServing(). */
+export async function serveEvilTimeline(path: string, seed: number): Promise<void> {
+  const random = slip(seed)
+  const timeline = createTimeline('evil')
+  const listener = await serveLinks(path)
+  let stopped = false
+  const serve = async (): Promise<void> => {
+    for await (const link of listener) {
+      link.onEnd(() => void link.close())
+      void shareTimeline(timeline, link, { timeoutMs: 500 }).catch(() => {})
+    }
+  }
+  const signal = async (): Promise<void> => {
+    while (!stopped) {
+      timeline.signal(timeline.value + 1 + random.below(3))
+      if (random.chance(0.4)) scribble(random.below(12))
+      await delay(random.below(3))
+    }
+    if (random.chance(0.5)) timeline.close()
+    await listener.close()
+  }
+  void serve().catch(() => {})
+  const loop = signal().catch(() => {})
+  serving = {
+    stop: async () => {
+      stopped = true
+      await loop
+    },
+  }
+}
+
+/** Leaves, honestly or not. */
+export async function stopServing(): Promise<void> {
+  const one = serving
+  serving = undefined
+  await one?.stop()
+  behave()
+}

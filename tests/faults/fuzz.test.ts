@@ -1,0 +1,45 @@
+// Goal: whatever a peer writes, sends or hands over, the honest side goes on, says no in one line, and keeps
+// nothing of it; `npm run fuzz` finds out.
+// Method: a few seconds of every target, with all that the command checks.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { text } from 'node:stream/consumers'
+
+const MAIN = join(import.meta.dirname, '../../fuzz/main.js')
+
+interface Report {
+  readonly seed: number
+  readonly cases: number
+  readonly targets: readonly {
+    readonly failures: readonly string[]
+    readonly refusals: Readonly<Record<string, number>>
+  }[]
+}
+
+async function withstand(t: TestContext, target: string): Promise<void> {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const args = [MAIN, '--json', '--seconds', '4', '--target', target]
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [output, errors] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ])
+  assert.notEqual(output, '', errors)
+  const { seed, cases, targets } = JSON.parse(output) as Report
+  t.diagnostic(`seed ${seed}, ${cases} cases`)
+  assert.equal(targets.length, 1)
+  assert.deepEqual(targets[0]?.failures, [])
+  assert.ok(cases > 0)
+}
+
+test('A camera and its viewers go on whatever another viewer does', (t) => withstand(t, 'queue'))
+
+test('The owner of a timeline and its watcher go on whatever another watcher does', (t) =>
+  withstand(t, 'owner'))
+
+test('A watcher of a timeline gets checked seqnos or an error, whatever its owner does', (t) =>
+  withstand(t, 'watcher'))
