@@ -3,6 +3,8 @@ import type { Visit } from '../child/guest.js'
 import { within, type Fuzzer, type Process, type Target } from '../fuzzer.js'
 
 const MOST_MS = 15_000
+// One that has hurt itself is not waited for.
+const HOSTILE_MS = 3000
 
 /** What an honest program may be told: the peer chooses the errno with which it leaves. */
 const FINE = /^E(?!RR_)[A-Z0-9]+$/
@@ -55,7 +57,7 @@ async function meet(
     how.kind,
   )
   // It may have hurt itself before it served anything.
-  const isServing = await within('serving', MOST_MS, serving).then(
+  const isServing = await within('serving', HOSTILE_MS, serving).then(
     () => true,
     () => false,
   )

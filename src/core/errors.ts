@@ -35,6 +35,9 @@ export type Errno =
   | 'ETIMEDOUT'
   | (string & {})
 
+/** The kernel's limit: larger ones are no error numbers. */
+const MAX_ERRNO = 4095
+
 /** Linux numbers of the names above; the same on every architecture that Node runs on. */
 const NUMBERS: Readonly<Record<string, number>> = {
   EPERM: 1,
@@ -128,9 +131,10 @@ export function errnoName(errno: number): Errno {
   return `E${errno}`
 }
 
-/** The positive errno number of a name; EPROTO's for a name that has none here. */
+/** The positive errno number of a name, or of what errnoName() made of one; EPROTO's for any other. */
 export function errnoNumber(code: Errno): number {
-  return NUMBERS[code] ?? 71
+  const number = NUMBERS[code] ?? Number(/^E([1-9]\d{0,3})$/.exec(code)?.[1])
+  return number <= MAX_ERRNO ? number : 71
 }
 
 /**

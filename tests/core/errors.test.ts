@@ -68,9 +68,13 @@ test(
   },
 )
 
-test('errnoName spells a number without a name, errnoNumber takes EPROTO for a name without a number', () => {
+test('errnoName spells a number without a name, errnoNumber reads it back', () => {
+  for (const number of [6, 4000, 4095]) assert.equal(errnoNumber(errnoName(number)), number)
+})
+
+test('errnoNumber takes EPROTO for a name without a number', () => {
   assert.equal(errnoName(4000), 'E4000')
-  assert.equal(errnoNumber('E4000'), 71)
+  for (const name of ['E0', 'E4096', 'E05', 'E1x', 'E-5']) assert.equal(errnoNumber(name), 71, name)
   assert.equal(errnoNumber('ERR_DMABUF_NATIVE_UNAVAILABLE'), 71)
 })
 

@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serveFrames } from '../../linux/index.js'
+import { makeScratchFolder } from './scratch-folder.js'
 
 /** How long one 3840x2160 YU12 frame took to reach another process, in µs; medians of one run. */
 export interface Comparison {
@@ -24,7 +24,7 @@ const PEER = fileURLToPath(new URL('compare-peer.js', import.meta.url))
 
 /** Hands frames of 3840x2160 to another process, in turns through a queue and through child_process IPC. */
 export async function compareHandoff(signal: AbortSignal): Promise<Comparison> {
-  const folder = mkdtempSync(join(tmpdir(), 'dmabuf-'))
+  const folder = makeScratchFolder()
   const socket = join(folder, 'queue.sock')
   await using queue = await serveFrames(socket, { format: FORMAT, buffers: 4 })
   const peer = fork(PEER, [socket], { serialization: 'advanced', stdio: 'inherit' })

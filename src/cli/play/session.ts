@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type {
   CameraProgress,
@@ -10,6 +9,7 @@ import type {
 } from '../roles/report.js'
 import { Child, type ExitCode } from './child.js'
 import { readFrameMemory, type FrameMemory } from './frame-memory.js'
+import { makeScratchFolder } from './scratch-folder.js'
 
 /** What is played, and how. */
 export interface PlayOptions {
@@ -50,7 +50,7 @@ const BUFFERS = 5
 /** Three processes that play one clip: a camera and two viewers, and what they report. */
 export class Session implements Disposable {
   readonly #options: PlayOptions
-  readonly #folder = mkdtempSync(join(tmpdir(), 'dmabuf-'))
+  readonly #folder = makeScratchFolder()
   readonly #children: Partial<Record<RoleName, Child>> = {}
   readonly #changed: () => void
   readonly #state: { -readonly [K in keyof PlayState]: PlayState[K] }
