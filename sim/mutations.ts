@@ -43,8 +43,8 @@ export const mutations: ReadonlyMap<string, readonly Mutation[]> = new Map([
     [
       {
         file: 'src/interprocess/queue-consumer.ts',
-        find: '      if (newest === ticket) return this.#claimed(ticket, bufferIndex)\n',
-        replace: '      if (newest >= ticket) return this.#claimed(ticket, bufferIndex)\n',
+        find: '      if (now === ticket) return this.#claimed(ticket, slot)\n',
+        replace: '      if (now >= ticket) return this.#claimed(ticket, slot)\n',
       },
     ],
   ],

@@ -1,6 +1,7 @@
 import type { LaidOutFormat } from '#src/core/frame/format.js'
 import { queuePageBytes } from '#src/interprocess/queue-page.js'
-import { ConsumerView, QueueProducer } from '#src/interprocess/queue-producer.js'
+import { ConsumerView } from '#src/interprocess/consumer-view.js'
+import { QueueProducer } from '#src/interprocess/queue-producer.js'
 import { Page, SharedWords } from '../engine/memory.js'
 import type { Actor, Simulation } from '../engine/simulation.js'
 import { step } from '../engine/stepped.js'
@@ -49,6 +50,7 @@ export class Camera {
   readonly #simulation: Simulation
   readonly #habits: CameraHabits
   #serial = 1
+  #nextIndex = 0
 
   constructor(simulation: Simulation, name: string, habits: CameraHabits) {
     this.#simulation = simulation
@@ -81,6 +83,7 @@ export class Camera {
   #run(): void {
     const words = new SharedWords(this.#simulation, this.page, this.actor)
     const producer = new QueueProducer(words, this.#habits.bufferCount)
+    for (let slot = 0; slot < this.#habits.bufferCount; slot++) producer.equip(slot)
     this.producer = producer
     this.published = producer.published
     for (;;) {
@@ -133,11 +136,13 @@ export class Camera {
     }
     const own = new SharedWords(this.#simulation, join.page, this.actor)
     const firstTicket = producer.firstTicket(join.mode)
-    const view = new ConsumerView(own, join.mode, join.maxHeld, firstTicket)
+    const { mode, maxHeld } = join
+    const index = this.#nextIndex++ % 1024
+    const view = new ConsumerView(own, { index, mode, maxHeld, firstTicket })
     link.viewer.next = firstTicket
     this.views.set(link, view)
-    producer.consumers.add(view)
-    link.send({ kind: 'welcome', firstTicket })
+    producer.admit(view)
+    link.send({ kind: 'welcome', firstTicket, index })
   }
 
   #takeBuffer(producer: QueueProducer): boolean {
@@ -218,5 +223,5 @@ function formatOf(serial: number): LaidOutFormat {
 }
 
 function damageOf(ticket: number): { x: number; y: number; width: number; height: number }[] {
-  return ticket % 3 === 0 ? [{ x: ticket % 100, y: 1, width: 2, height: 3 }] : []
+  return ticket % 3 === 0 ? [{ x: ticket % 15, y: 1, width: 2, height: 3 }] : []
 }

@@ -7,7 +7,7 @@ import type { Viewer } from './viewer.js'
 
 /** What a camera says to a viewer. */
 export type ToViewer =
-  | { readonly kind: 'welcome'; readonly firstTicket: number }
+  | { readonly kind: 'welcome'; readonly firstTicket: number; readonly index: number }
   | { readonly kind: 'refused' }
   | { readonly kind: 'goodbye' }
 

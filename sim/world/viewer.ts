@@ -19,6 +19,11 @@ export interface ViewerHabits {
   readonly maxHeld: number
 }
 
+interface Welcome {
+  readonly firstTicket: number
+  readonly consumerIndex: number
+}
+
 /** What a viewer needs of its world. */
 export interface ViewerWorld {
   readonly simulation: Simulation
@@ -78,9 +83,9 @@ export class Viewer {
     const link = new QueueLink(simulation, camera, this)
     this.link = link
     link.sendJoin({ ...this.habits, page })
-    const firstTicket = this.#awaitWelcome(link)
-    if (firstTicket !== undefined) {
-      const consumer = this.#open(link, own, firstTicket)
+    const welcome = this.#awaitWelcome(link)
+    if (welcome !== undefined) {
+      const consumer = this.#open(link, own, welcome)
       this.consumer = consumer
       this.isJoined = true
       this.#read(link, consumer)
@@ -92,29 +97,30 @@ export class Viewer {
     link.endOfViewer()
   }
 
-  #awaitWelcome(link: QueueLink): number | undefined {
+  #awaitWelcome(link: QueueLink): Welcome | undefined {
     for (;;) {
       step()
       const message = link.toViewer.shift()
-      if (message?.kind === 'welcome') return message.firstTicket
+      if (message?.kind === 'welcome')
+        return { firstTicket: message.firstTicket, consumerIndex: message.index }
       if (message !== undefined || link.cameraGone) return undefined
       sleep(this.actor)
     }
   }
 
-  #open(link: QueueLink, own: SharedWords, firstTicket: number): QueueConsumer {
+  #open(link: QueueLink, own: SharedWords, welcome: Welcome): QueueConsumer {
     const { simulation } = this.#world
     const { camera } = link
     return new QueueConsumer({
       queue: new SharedWords(simulation, camera.page, this.actor),
       own,
       ...this.habits,
-      bufferCount: camera.contents.length,
-      bufferLengthBytes: BUFFER_BYTES,
-      firstTicket,
-      checkEviction: () => {
+      slotCount: camera.contents.length,
+      ...welcome,
+      bufferLength: () => BUFFER_BYTES,
+      toldToLeave: () => {
         step()
-        if (isToldToLeave(link)) throw new DmaBufError('EPIPE', 'queue', 'Told to leave')
+        return new DmaBufError('EPIPE', 'queue', 'Told to leave')
       },
       claimDropped: () => {
         this.#ringCamera(link)

@@ -1,6 +1,8 @@
 import type { DmaBufError } from '../core/errors.js'
-import type { ConsumerView, QueueProducer } from '../interprocess/queue-producer.js'
+import type { ConsumerView } from '../interprocess/consumer-view.js'
+import type { QueueProducer } from '../interprocess/queue-producer.js'
 import type { QueueTransport } from './queue-transport.js'
+import type { SlotBuffer } from './slot-buffers.js'
 
 /** One consumer as the producer sees it: a connection, and a page to read. */
 export class Consumer implements Disposable {
@@ -46,6 +48,11 @@ export class Consumer implements Disposable {
     return this.view.held
   }
 
+  /** Frames it has given back with fences that have not signalled: their buffers are still in use. */
+  get releasing(): number {
+    return this.view.releasingCount
+  }
+
   /** Frames published that it has not taken. */
   get lagFrames(): number {
     return Math.max(0, this.#producer.published + 1 - this.view.cursor())
@@ -59,6 +66,11 @@ export class Consumer implements Disposable {
   /** Wakes it if it wants that. */
   ring(): void {
     if (this.view.bell.take()) this.#transport.ring()
+  }
+
+  /** Lets it know the buffers of all slots, as soon as it takes messages. @internal */
+  offer(slots: readonly SlotBuffer[]): void {
+    this.#transport.offer(slots)
   }
 
   /** Tells it to leave. @internal */

@@ -1,18 +1,23 @@
 import { copiedBytes } from '../core/buffer/copied-bytes.js'
-import type { DmaBuf } from '../core/buffer/buffer.js'
-import { DmaBufError } from '../core/errors.js'
-import type { LaidOutFormat } from '../core/frame/format.js'
+import { DmaBufError, errnoNumber } from '../core/errors.js'
+import { getFence, putFence, type Fence } from '../core/fence/fence.js'
+import type { FrameFormat, LaidOutFormat } from '../core/frame/format.js'
 import { host, type WaitOptions } from '../core/host.js'
 import { checkWait, waitFor } from '../core/wait.js'
-import { warn } from '../core/warn.js'
 import type { JoinMessage } from '../interprocess/queue-message.js'
-import { QueueProducer, type ConsumerView } from '../interprocess/queue-producer.js'
+import type { ConsumerView } from '../interprocess/consumer-view.js'
+import { FENCE_PENDING, FENCE_READY } from '../interprocess/frame-descriptor.js'
+import { MAX_CONSUMERS } from '../interprocess/queue-page.js'
+import { QueueProducer } from '../interprocess/queue-producer.js'
 import type { Words } from '../interprocess/words.js'
 import { Consumer } from './consumer.js'
 import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
-import type { SlowConsumerPolicy } from './queue-options.js'
+import { QueueMemory, type AllocateBuffer } from './queue-memory.js'
+import { checkFrame, type SlowConsumerPolicy } from './queue-options.js'
 import type { QueueTransport } from './queue-transport.js'
-import { WritableFrame, type FrameMetadata } from './writable-frame.js'
+import type { SlotBuffer } from './slot-buffers.js'
+import { SlowConsumers } from './slow-consumers.js'
+import { WritableFrame, type FrameMetadata, type FrameShape } from './writable-frame.js'
 
 /** A consumer came, or is gone. */
 export interface ConsumerChange {
@@ -34,13 +39,17 @@ export interface QueueStats {
 
 /** What a queue is made of. @internal */
 export interface FrameQueueParts {
-  readonly buffers: readonly DmaBuf[]
+  /** Makes a buffer of so many bytes; it moves to the queue. */
+  readonly allocate: AllocateBuffer
   readonly format: LaidOutFormat | undefined
   /** Of one frame. */
   readonly lengthBytes: number
+  readonly bufferCount: number
+  /** With those that replace what consumers keep that were told to leave. */
+  readonly slotCount: number
   readonly slowConsumer: SlowConsumerPolicy
   readonly maxConsumers: number
-  /** The queue's own page, fresh: as many bytes as queuePageBytes() says. */
+  /** The queue's own page, fresh: as many bytes as queuePageBytes() says for `slotCount`. */
   readonly page: Words
   /** Stops admitting consumers; those who are about to join are refused with the error. */
   readonly stopServing: (refusal: DmaBufError) => Promise<void>
@@ -61,34 +70,71 @@ export interface OpenedConsumer {
  * Consumers come and go, and may be killed: their buffers come back.
  */
 export class FrameQueue implements AsyncDisposable {
-  readonly format: LaidOutFormat | undefined
-  /** Bytes of one frame. */
-  readonly lengthBytes: number
   readonly #parts: FrameQueueParts
   readonly #producer: QueueProducer
+  readonly #memory: QueueMemory
   readonly #consumers: Consumer[] = []
+  readonly #slow: SlowConsumers
   readonly #turns = new EventLoopTurns()
   readonly #waiters: ((frame: WritableFrame | undefined, error?: unknown) => void)[] = []
   readonly #watchers = new Set<(change: ConsumerChange) => void>()
   readonly #counts = { queued: 0, cancelled: 0, dropped: 0 }
-  readonly #publishedFormat: { serial: number; layout: LaidOutFormat | undefined }
   readonly #copiedBefore = copiedBytes()
+  /** Stop waiting for the fences of published frames. */
+  readonly #unfinished = new Set<() => void>()
+  #shape: FrameShape
   #nextId = 1
   #closed = false
-  #stopPatience: (() => void) | undefined
-  #progress = new Map<Consumer, number>()
 
-  /** @internal Use serveFrames(). @param parts - the buffers move: closed with the queue */
+  /** @internal Use serveFrames(). @throws {DmaBufError} what `allocate` throws */
   constructor(parts: FrameQueueParts) {
     this.#parts = parts
-    this.format = parts.format
-    this.lengthBytes = parts.lengthBytes
-    this.#publishedFormat = { serial: 1, layout: parts.format }
-    this.#producer = new QueueProducer(parts.page, parts.buffers.length)
+    const { format: layout, lengthBytes, bufferCount: depth, allocate } = parts
+    this.#shape = { serial: 1, layout, lengthBytes }
+    this.#producer = new QueueProducer(parts.page, parts.slotCount, Math.floor(host().nowNs()))
+    const changed = (): void => {
+      for (const consumer of this.#consumers) consumer.offer(this.slots)
+    }
+    this.#memory = new QueueMemory(this.#producer, { allocate, depth, lengthBytes, changed })
+    const queue = { producer: this.#producer, consumers: this.#consumers }
+    this.#slow = new SlowConsumers(parts.slowConsumer, queue, {
+      disconnect: (consumer, reason) => {
+        this.disconnect(consumer, reason)
+      },
+      drop: (consumer, reason) => {
+        consumer.sendGoodbye(reason)
+        this.#remove(consumer)
+      },
+      isWaited: () => this.#waiters.length > 0,
+      retry: () => {
+        this.#serveWaiters()
+      },
+    })
   }
 
+  /** What the frames are that are dequeued now; undefined where they are plain bytes. */
+  get format(): LaidOutFormat | undefined {
+    return this.#shape.layout
+  }
+
+  /** Bytes of a frame that is dequeued now. */
+  get lengthBytes(): number {
+    return this.#shape.lengthBytes
+  }
+
+  /** Buffers that take part; those that consumers keep who were told to leave are replaced. */
   get bufferCount(): number {
-    return this.#parts.buffers.length
+    return this.#parts.bufferCount
+  }
+
+  /** The slots and their buffers, for whoever joins; borrowed. @internal */
+  get slots(): readonly SlotBuffer[] {
+    return this.#memory.slots
+  }
+
+  /** How many slots there are. @internal */
+  get slotCount(): number {
+    return this.#parts.slotCount
   }
 
   /** Whoever is connected now. */
@@ -98,7 +144,7 @@ export class FrameQueue implements AsyncDisposable {
 
   /** The consumers that a waiting dequeue() waits for, the one with most buffers first; empty: none waits. */
   get stalledBy(): readonly Consumer[] {
-    return this.#waiters.length === 0 ? [] : this.#blockers()
+    return this.#waiters.length === 0 ? [] : this.#slow.blockers
   }
 
   /**
@@ -110,14 +156,14 @@ export class FrameQueue implements AsyncDisposable {
     checkWait(options)
     const frame = this.#waiters.length === 0 ? this.#take() : undefined
     if (frame !== undefined) return this.#turns.isDue() ? afterTurn(frame) : frame
-    const describe = (): string => this.#describeBlockers()
+    const describe = (): string => this.#slow.describe()
     return waitFor<WritableFrame>('dequeue', { ...options, describe }, (waiter) => {
       const settle = (taken: WritableFrame | undefined, error?: unknown): void => {
         if (taken === undefined) waiter.reject(error)
         else waiter.resolve(taken)
       }
       this.#waiters.push(settle)
-      this.#startPatience()
+      this.#slow.startPatience()
       this.#serveWaiters()
       return () => {
         const index = this.#waiters.indexOf(settle)
@@ -129,12 +175,30 @@ export class FrameQueue implements AsyncDisposable {
   /** A buffer to fill, or undefined: a camera that cannot wait drops the frame. No system call. */
   tryDequeue(): WritableFrame | undefined {
     const frame = this.#waiters.length === 0 ? this.#take() : undefined
-    if (frame !== undefined) this.#endPatience()
+    if (frame !== undefined) this.#slow.endPatience()
     else {
       this.#counts.dropped++
-      this.#startPatience()
+      this.#slow.startPatience()
     }
     return frame
+  }
+
+  /**
+   * Changes what the frames are, without a restart: those dequeued from now on are of the new kind. Frames
+   * published before stay as they are until they are read; buffers change their size as they become free.
+   *
+   * @param to - a format, or the bytes of a frame
+   * @throws {DmaBufError} ENOMEM: the queue is as it was, but for buffers that were not free; EBADF after
+   *   close(); {RangeError} for absurd sizes
+   */
+  async resize(to: FrameFormat | number): Promise<void> {
+    if (this.#closed) throw new DmaBufError('EBADF', 'resize', 'Queue is closed')
+    const { format: layout, lengthBytes } = checkFrame(
+      typeof to === 'number' ? { lengthBytes: to } : { format: to },
+    )
+    this.#memory.resize(lengthBytes)
+    this.#shape = { serial: this.#shape.serial + 1, layout, lengthBytes }
+    this.#serveWaiters()
   }
 
   /** Calls back whenever a consumer joins or leaves, until the result is disposed. */
@@ -158,11 +222,12 @@ export class FrameQueue implements AsyncDisposable {
     this.#closed = true
     const refusal = new DmaBufError('EPIPE', 'join', 'The queue is closed')
     const stopped = this.#parts.stopServing(refusal)
-    this.#stopPatience?.()
+    this.#slow.endPatience()
+    for (const forget of this.#unfinished) forget()
     const error = new DmaBufError('EBADF', 'dequeue', 'Queue was closed')
     for (const settle of this.#waiters.splice(0)) settle(undefined, error)
     await Promise.all([...this.#consumers.splice(0).map((consumer) => consumer.close()), stopped])
-    for (const buffer of this.#parts.buffers) buffer.close()
+    this.#memory[Symbol.dispose]()
     this.#parts.closePage()
   }
 
@@ -179,16 +244,16 @@ export class FrameQueue implements AsyncDisposable {
    */
   join(
     join: JoinMessage,
-    open: (queue: { firstTicket: number; rung: () => void }) => OpenedConsumer,
+    open: (queue: { index: number; firstTicket: number; rung: () => void }) => OpenedConsumer,
   ): Consumer {
     this.#checkRoom(join)
     const firstTicket = this.#producer.firstTicket(join.mode)
     const rung = (): void => {
       this.#serveWaiters()
     }
-    const opened = open({ firstTicket, rung })
+    const opened = open({ index: this.#freeIndex(), firstTicket, rung })
     const consumer = new Consumer(this.#nextId++, opened, this.#producer)
-    this.#producer.consumers.add(consumer.view)
+    this.#producer.admit(consumer.view)
     this.#consumers.push(consumer)
     opened.transport.onEnd(() => {
       this.#remove(consumer)
@@ -200,7 +265,7 @@ export class FrameQueue implements AsyncDisposable {
   #checkRoom(join: JoinMessage): void {
     if (this.#closed) throw new DmaBufError('EPIPE', 'join', 'The queue is closed')
     const needed = this.#producer.buffersNeeded + join.maxHeld
-    if (needed > this.bufferCount)
+    if (needed > Math.min(this.bufferCount, this.#memory.depth))
       throw new DmaBufError(
         'EBUSY',
         'join',
@@ -215,13 +280,20 @@ export class FrameQueue implements AsyncDisposable {
       )
   }
 
+  // The longest unused: whoever had it before is long gone.
+  #freeIndex(): number {
+    let index = (this.#nextId - 1) % MAX_CONSUMERS
+    while (this.#consumers.some(({ view }) => view.index === index))
+      index = (index + 1) % MAX_CONSUMERS
+    return index
+  }
+
   #remove(consumer: Consumer): void {
     const index = this.#consumers.indexOf(consumer)
     if (index < 0) return
     this.#consumers.splice(index, 1)
     const heldAtEnd = consumer.held
     this.#producer.consumers.delete(consumer.view)
-    this.#progress.delete(consumer)
     consumer[Symbol.dispose]()
     this.#serveWaiters()
     this.#tell({ change: 'left', consumer, heldAtEnd })
@@ -233,33 +305,51 @@ export class FrameQueue implements AsyncDisposable {
 
   #take(orAsk = false): WritableFrame | undefined {
     if (this.#closed) throw new DmaBufError('EBADF', 'dequeue', 'Queue is closed')
-    const index = orAsk ? this.#producer.takeOrAsk() : this.#producer.take()
-    if (index === undefined) return undefined
-    const handle = this.#parts.buffers[index]!
-    return new WritableFrame(this.#frameOwner, index, {
-      handle,
-      format: this.format,
-      lengthBytes: this.lengthBytes,
-    })
+    const slot = this.#memory.take(orAsk)
+    if (slot === undefined) return undefined
+    const handle = this.#memory.bufferOf(slot)
+    return new WritableFrame(this.#frameOwner, slot, { handle, shape: this.#shape })
   }
 
   readonly #frameOwner = {
-    publish: (bufferIndex: number, metadata: FrameMetadata): void => {
+    publish: (slot: number, metadata: FrameMetadata, shape: FrameShape): void => {
       if (this.#closed) throw new DmaBufError('EBADF', 'queue', 'Queue is closed')
-      const { timestampNs = host().nowNs(), lengthBytes = this.lengthBytes, damage = [] } = metadata
-      this.#producer.publish(
-        bufferIndex,
-        { timestampNs, lengthBytes, damage },
-        this.#publishedFormat,
-      )
+      const { timestampNs = host().nowNs(), damage = [], fence } = metadata
+      const { lengthBytes = shape.lengthBytes } = metadata
+      const facts = { timestampNs, lengthBytes, damage }
+      const status = fence === undefined ? FENCE_READY : statusOf(fence)
+      this.#producer.publish(slot, facts, shape, status)
       this.#counts.queued++
-      for (const consumer of this.#consumers) consumer.ring()
+      this.#ring()
+      if (status === FENCE_PENDING) this.#awaitFence(slot, fence!)
     },
-    giveBack: (bufferIndex: number): void => {
+    giveBack: (slot: number): void => {
       this.#counts.cancelled++
-      this.#producer.cancel(bufferIndex)
+      this.#producer.cancel(slot)
       this.#serveWaiters()
     },
+  }
+
+  #ring(): void {
+    for (const consumer of this.#consumers) consumer.ring()
+  }
+
+  // The buffer is still being written: nobody takes it before the fence has signalled.
+  #awaitFence(slot: number, fence: Fence): void {
+    const forget = (): void => {
+      this.#unfinished.delete(forget)
+      fence.removeCallback(settled)
+      putFence(fence)
+    }
+    const settled = (): void => {
+      forget()
+      this.#producer.settle(slot, statusOf(fence))
+      this.#ring()
+      this.#serveWaiters()
+    }
+    getFence(fence)
+    this.#unfinished.add(forget)
+    if (!fence.addCallback(settled)) settled()
   }
 
   // Asks to be rung before looking a last time, so that no release falls in between.
@@ -269,63 +359,12 @@ export class FrameQueue implements AsyncDisposable {
       if (frame === undefined) return
       this.#waiters.shift()?.(frame)
     }
-    if (this.#waiters.length === 0) this.#endPatience()
-  }
-
-  #blockers(): Consumer[] {
-    const views = this.#producer.blockers().map((blocker) => blocker.consumer)
-    return views.flatMap((view) => this.#consumers.filter((consumer) => consumer.view === view))
-  }
-
-  #describeBlockers(): string {
-    const parts = this.#blockers().map(
-      ({ id, peerName, held, lagFrames, mode }) =>
-        `consumer ${id} (${peerName}, ${mode}) holds ${held}, has ${lagFrames} to read`,
-    )
-    return parts.length === 0 ? '' : `: ${parts.join('; ')}`
-  }
-
-  #startPatience(): void {
-    if (this.#stopPatience !== undefined) return
-    this.#progress = new Map(this.#consumers.map((consumer) => [consumer, progressOf(consumer)]))
-    this.#stopPatience = host().setTimer(this.#parts.slowConsumer.afterMs, () => {
-      this.#stopPatience = undefined
-      this.#loseOffenders()
-      this.#losePatience()
-    })
-  }
-
-  #endPatience(): void {
-    this.#stopPatience?.()
-    this.#stopPatience = undefined
-  }
-
-  #losePatience(): void {
-    const { afterMs, then } = this.#parts.slowConsumer
-    for (const consumer of this.#blockers()) {
-      // What it holds within its cap never stalls the camera; what it has not read does.
-      const stalls = consumer.view.keptFrom() <= this.#producer.published
-      if (!stalls || this.#progress.get(consumer) !== progressOf(consumer)) continue
-      const what = `Consumer ${consumer.id} (${consumer.peerName}) has not moved for ${afterMs} ms`
-      if (then === 'wait')
-        warn({ rule: 'DMABUF_SLOW_CONSUMER', message: `${what}: the queue waits for it` })
-      else this.disconnect(consumer, new DmaBufError('ETIMEDOUT', 'queue', `${what}: disconnected`))
-    }
-    if (this.#waiters.length > 0) this.#startPatience()
-    this.#serveWaiters()
-  }
-
-  #loseOffenders(): void {
-    const offender = this.#producer.offender()
-    const consumer = this.#consumers.find(({ view }) => view === offender?.consumer)
-    if (offender === undefined || consumer === undefined) return
-    consumer.sendGoodbye(new DmaBufError('EPROTO', 'queue', `Disconnected: it ${offender.reason}`))
-    this.#remove(consumer)
+    if (this.#waiters.length === 0) this.#slow.endPatience()
   }
 
   /**
    * Tells a consumer to leave: its reads fail with the error. What it holds stays its own until it is
-   * gone, what it has not read is not kept for it any more.
+   * gone, and is replaced by other buffers; what it has not read is not kept for it any more.
    */
   disconnect(consumer: Consumer, reason?: DmaBufError): void {
     if (consumer.evicted || !this.#consumers.includes(consumer)) return
@@ -333,11 +372,12 @@ export class FrameQueue implements AsyncDisposable {
       reason ?? new DmaBufError('EPIPE', 'queue', 'Disconnected by the producer'),
     )
     this.#producer.evict(consumer.view)
+    this.#memory.replaceParked()
     this.#serveWaiters()
   }
 }
 
-/** The next frame it will take. Claims do not count: one that turns them on and off takes nothing. */
-function progressOf(consumer: Consumer): number {
-  return consumer.view.cursor()
+function statusOf(fence: Fence): number {
+  if (!fence.isSignaled()) return FENCE_PENDING
+  return fence.error === undefined ? FENCE_READY : -errnoNumber(fence.error.code)
 }

@@ -86,6 +86,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   /** Called when the producer published something. @internal */
   readonly rung = (): void => {
     this.#deliver()
+    this.#connection?.lookAtFences()
   }
 
   /** Frames held now, those on loan included. */

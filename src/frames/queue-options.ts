@@ -17,6 +17,11 @@ export interface QueueOptions {
   readonly lengthBytes?: number
   /** 2 to 64, 4 where absent. Consumers are admitted while buffers >= the sum of their maxHeld + 2. */
   readonly buffers?: number
+  /**
+   * Buffers at most, with those that replace what consumers keep who were told to leave; up to 64, twice
+   * `buffers` where absent.
+   */
+  readonly maxBuffers?: number
   readonly maxConsumers?: number
   /** `{ afterMs: 1000, then: 'wait' }` where absent. */
   readonly slowConsumer?: SlowConsumerPolicy
@@ -29,16 +34,20 @@ export interface QueueShape {
   readonly format: LaidOutFormat | undefined
   readonly lengthBytes: number
   readonly bufferCount: number
+  readonly slotCount: number
   readonly maxConsumers: number
   readonly slowConsumer: SlowConsumerPolicy
 }
 
 /** @throws {TypeError} {RangeError} for absurd sizes and unknown policies */
 export function checkQueueOptions(options: QueueOptions): QueueShape {
-  const { format, lengthBytes } = frameOf(options)
+  const { format, lengthBytes } = checkFrame(options)
   const { buffers: bufferCount = 4, maxConsumers = MAX_CONSUMERS } = options
   if (!Number.isInteger(bufferCount) || bufferCount < 2 || bufferCount > MAX_BUFFERS)
     throw new RangeError(`buffers must be 2 to ${MAX_BUFFERS}: ${bufferCount}`)
+  const slotCount = options.maxBuffers ?? Math.min(2 * bufferCount, MAX_BUFFERS)
+  if (!Number.isInteger(slotCount) || slotCount < bufferCount || slotCount > MAX_BUFFERS)
+    throw new RangeError(`maxBuffers must be ${bufferCount} to ${MAX_BUFFERS}: ${slotCount}`)
   const slowConsumer = options.slowConsumer ?? { afterMs: 1000, then: 'wait' }
   const { afterMs, then } = slowConsumer
   if (!(afterMs > 0)) throw new RangeError(`slowConsumer.afterMs must be above 0: ${afterMs}`)
@@ -46,10 +55,11 @@ export function checkQueueOptions(options: QueueOptions): QueueShape {
     throw new TypeError(`slowConsumer.then must be 'wait' or 'disconnect': ${String(then)}`)
   if (!Number.isInteger(maxConsumers) || maxConsumers < 1 || maxConsumers > MAX_CONSUMERS)
     throw new RangeError(`maxConsumers must be 1 to ${MAX_CONSUMERS}: ${maxConsumers}`)
-  return { format, lengthBytes, bufferCount, maxConsumers, slowConsumer }
+  return { format, lengthBytes, bufferCount, slotCount, maxConsumers, slowConsumer }
 }
 
-function frameOf(options: QueueOptions): {
+/** What frames are, and their bytes. @throws {TypeError} {RangeError} {DmaBufError} EINVAL as layOutFormat() */
+export function checkFrame(options: Pick<QueueOptions, 'format' | 'lengthBytes'>): {
   format: LaidOutFormat | undefined
   lengthBytes: number
 } {

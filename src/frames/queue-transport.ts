@@ -1,4 +1,5 @@
 import type { DmaBufError } from '../core/errors.js'
+import type { SlotBuffer } from './slot-buffers.js'
 
 /** How a connection ended: cleanly after a goodbye, otherwise with an error. */
 export interface TransportEnd {
@@ -25,6 +26,11 @@ export interface QueueTransport extends Disposable {
   onEnd(callback: (end: TransportEnd) => void): void
   /** Whether it keeps the program running, as it does at first. */
   keepAlive(on: boolean): void
+  /**
+   * Lets the consumer know what buffers the slots have now, those it does not know yet: as soon as it takes
+   * messages, without waiting and without keeping more than the latest. Nothing at the consumer's own end.
+   */
+  offer(slots: readonly SlotBuffer[]): void
   /** Tells the other side to leave, and goes on listening until it has. */
   sendGoodbye(error: DmaBufError): void
   /** Says goodbye and lets go of everything that belongs to the connection. Idempotent. */

@@ -28,7 +28,8 @@ export const MAX_DAMAGE = 8
 
 // Words: 0,1 ticket   2 format serial   3 fourcc   4,5 modifier   6 width   7 height   8 plane count
 //   9 colour (0 unknown, else 1 + range + 2 * matrix)   10-21 planes: offset, stride, rows
-//   22 bytes used   23 reserved   24,25 timestamp   26 damage count   28-59 damage
+//   22 bytes used   23 buffer serial   24,25 timestamp   26 damage count   28-59 damage
+//   60 acquire fence (atomic): 0 ready, 1 pending, -errno failed
 const TICKET = 0
 const SERIAL = 2
 const FOURCC = 3
@@ -39,9 +40,15 @@ const PLANE_COUNT = 8
 const COLOR = 9
 const PLANES = 10
 const LENGTH = 22
+const BUFFER_SERIAL = 23
 const TIMESTAMP = 24
 const DAMAGE_COUNT = 26
 const DAMAGE = 28
+const FENCE = 60
+
+/** The acquire fence of a frame: signalled, not yet, or -errno: what it failed with. */
+export const FENCE_READY = 0
+export const FENCE_PENDING = 1
 
 const HIGH = 2 ** 32
 const MATRICES = ['bt601', 'bt709', 'bt2020'] as const
@@ -77,8 +84,19 @@ export function writeFacts(words: Words, base: number, ticket: number, facts: Fr
   }
 }
 
-/** Reads the facts; `capacity` is the length of the buffer they speak of. @throws EPROTO for nonsense */
-export function readFacts(words: Words, base: number, capacity: number): NumberedFacts {
+/**
+ * Reads the facts.
+ *
+ * @param capacity - bytes of the buffer they speak of
+ * @param format - of the frame, if it has one: damage lies within it
+ * @throws {DmaBufError} EPROTO for nonsense
+ */
+export function readFacts(
+  words: Words,
+  base: number,
+  capacity: number,
+  format?: LaidOutFormat,
+): NumberedFacts {
   const lengthBytes = words.read(base + LENGTH) >>> 0
   const count = words.read(base + DAMAGE_COUNT) >>> 0
   if (lengthBytes > capacity || count > MAX_DAMAGE) throw nonsense('sizes beyond its buffer')
@@ -86,13 +104,24 @@ export function readFacts(words: Words, base: number, capacity: number): Numbere
     ticket: read64(words, base + TICKET),
     lengthBytes,
     timestampNs: read64(words, base + TIMESTAMP),
-    damage: count === 0 ? NO_DAMAGE : readDamage(words, base, count),
+    damage: count === 0 ? NO_DAMAGE : readDamage(words, { base, count, format }),
   }
 }
 
 const NO_DAMAGE: readonly Rectangle[] = []
 
-function readDamage(words: Words, base: number, count: number): readonly Rectangle[] {
+/** Whether a rectangle lies within a frame; every one does where there is no format. */
+export function isWithin(rectangle: Rectangle, format: LaidOutFormat | undefined): boolean {
+  if (format === undefined) return true
+  const { x, y, width, height } = rectangle
+  return x + width <= format.width && y + height <= format.height
+}
+
+function readDamage(
+  words: Words,
+  where: { base: number; count: number; format: LaidOutFormat | undefined },
+): readonly Rectangle[] {
+  const { base, count, format } = where
   const damage: Rectangle[] = []
   for (let i = 0; i < count; i++) {
     const at = base + DAMAGE + i * 4
@@ -102,9 +131,37 @@ function readDamage(words: Words, base: number, count: number): readonly Rectang
       width: words.read(at + 2) >>> 0,
       height: words.read(at + 3) >>> 0,
     }
+    if (!isWithin(rectangle, format)) throw nonsense('damage beyond its frame')
     damage.push(rectangle)
   }
   return damage
+}
+
+/** Which frame a descriptor describes. */
+export function readTicket(words: Words, base: number): number {
+  return read64(words, base + TICKET)
+}
+
+/** Says which buffer of its slot a frame is in. */
+export function writeBufferSerial(words: Words, base: number, serial: number): void {
+  words.write(base + BUFFER_SERIAL, serial)
+}
+
+/** Which buffer of its slot a frame is in: 1 and up, or nonsense. */
+export function readBufferSerial(words: Words, base: number): number {
+  return words.read(base + BUFFER_SERIAL) >>> 0
+}
+
+/** Says what became of a frame's acquire fence: FENCE_READY, FENCE_PENDING or -errno. */
+export function storeFenceStatus(words: Words, base: number, status: number): void {
+  words.store(base + FENCE, status)
+}
+
+/** What has become of a frame's acquire fence; anything strange is EPROTO's number. */
+export function loadFenceStatus(words: Words, base: number): number {
+  const status = words.load(base + FENCE)
+  if (status === FENCE_READY || status === FENCE_PENDING) return status
+  return status < 0 && status >= -4095 ? status : -71
 }
 
 /** Writes the format; `serial` tells readers whether they know it already. */

@@ -22,6 +22,7 @@ export const MessageType = {
   /** Payload: see queue-message. */
   queueJoin: 16,
   queueWelcome: 17,
+  queueBuffers: 18,
   /** Argument: a number that the answer repeats. Payload: UTF-8 name. Descriptors: the timeline's page, a doorbell set to be rung through. */
   timelineShare: 32,
   /** Descriptors: the watcher's page. */

@@ -1,97 +1,78 @@
-import { DmaBufError } from '../core/errors.js'
 import type { LaidOutFormat } from '../core/frame/format.js'
-import { BellWatch, BellWish } from './bell-word.js'
-import { writeFacts, writeFormat, type FrameFacts } from './frame-descriptor.js'
+import { BellWish } from './bell-word.js'
+import type { ConsumerView } from './consumer-view.js'
+import {
+  FENCE_PENDING,
+  FENCE_READY,
+  storeFenceStatus,
+  writeBufferSerial,
+  writeFacts,
+  writeFormat,
+  type FrameFacts,
+} from './frame-descriptor.js'
 import type { QueueMode } from './queue-consumer.js'
 import * as page from './queue-page.js'
-import { CounterReader, storeCounter } from './shared-counter.js'
+import { storeCounter } from './shared-counter.js'
 import type { Words } from './words.js'
 
-/** The producer's picture of one consumer, read from that consumer's page and checked. */
-export class ConsumerView {
-  readonly mode: QueueMode
-  readonly maxHeld: number
-  /** Told to leave: nothing is kept for it any more but what it still claims. */
-  evicted = false
-  /** Whether the consumer wants to be rung. */
-  readonly bell: BellWatch
-  readonly #words: Words
-  readonly #cursor: CounterReader
-
-  /** @throws {DmaBufError} EPROTO where the page is none */
-  constructor(words: Words, mode: QueueMode, maxHeld: number, firstTicket: number) {
-    const right =
-      words.length * 4 >= page.CONSUMER_PAGE_BYTES &&
-      words.load(0) === page.CONSUMER_MAGIC &&
-      words.load(1) === page.QUEUE_VERSION
-    if (!right)
-      throw new DmaBufError('EPROTO', 'join', 'The viewer sent a page that is no consumer page')
-    this.#words = words
-    this.mode = mode
-    this.maxHeld = maxHeld
-    this.bell = new BellWatch(words, page.CONSUMER_BELL)
-    this.#cursor = new CounterReader(words, page.CONSUMER_CURSOR, firstTicket)
-  }
-
-  /** The next ticket it will take. */
-  cursor(): number {
-    return this.#cursor.load()
-  }
-
-  /** The first ticket that must be kept for it though it has not claimed it. */
-  keptFrom(): number {
-    return this.mode === 'fifo' && !this.evicted ? this.cursor() : Number.POSITIVE_INFINITY
-  }
-
-  /** Bits of the buffers it has claimed, 32 a word. */
-  claims(word: number): number {
-    return this.#words.load(page.CONSUMER_CLAIMS + word)
-  }
-
-  /** How many buffers it has claimed. */
-  get held(): number {
-    // It may give back a buffer of one word and claim one of the other while we look: what the first
-    // word shows before and after was held all the while.
-    const before = this.claims(0)
-    const high = this.claims(1)
-    return bitCount(before & this.claims(0)) + bitCount(high)
-  }
-}
-
-/** Why a buffer is not free: what each consumer holds, and what it has not read. */
+/** Why a buffer is not free: what a consumer holds, still uses, and has not read. */
 export interface Blocker {
   readonly consumer: ConsumerView
   readonly held: number
+  /** Given back, but not to be refilled before a fence signals. */
+  readonly releasing: number
   readonly unread: number
+}
+
+/** What the producer knows of one slot. */
+interface Slot {
+  /** Counts its buffers; 0 before the first. */
+  serial: number
+  hasBuffer: boolean
+  filling: boolean
+  /** Of the frame in it; 0: none. */
+  ticket: number
+  formatSerial: number
+  fenceStatus: number
 }
 
 /**
  * The producer's half of the protocol: no waiting, no system calls, only words.
  *
- * A buffer is free unless it is being filled, is the newest, is claimed by somebody, or is unread by a
- * consumer that wants every frame.
+ * A slot is free unless it has no buffer, is being filled, is the newest or the newest that is ready, waits
+ * for its own fence, is claimed or still used by somebody, or is unread by a consumer that wants every frame.
  */
 export class QueueProducer {
   /** Ask to be rung when a buffer is given back. Look for a free one once more after asking. */
   readonly bell: BellWish
   readonly consumers = new Set<ConsumerView>()
-  readonly bufferCount: number
+  readonly slotCount: number
   readonly #words: Words
-  readonly #tickets: number[]
-  readonly #formatSerials: number[]
-  readonly #filling = new Set<number>()
+  readonly #slots: Slot[] = []
+  readonly #evicted = new Int32Array(page.MAX_CONSUMERS / 32)
+  #bufferCount = 0
   #published = 0
   #newest = -1
+  #ready = 0
+  #newestReady = -1
   #last = 0
-  #evictions = 0
 
-  constructor(words: Words, bufferCount: number) {
+  /** @param epoch - tells this run from those before it: larger than theirs */
+  constructor(words: Words, slotCount: number, epoch = 1) {
     this.#words = words
-    this.bufferCount = bufferCount
-    this.#tickets = new Array<number>(bufferCount).fill(0)
-    this.#formatSerials = new Array<number>(bufferCount).fill(-1)
+    this.slotCount = slotCount
+    for (let slot = 0; slot < slotCount; slot++)
+      this.#slots.push({
+        serial: 0,
+        hasBuffer: false,
+        filling: false,
+        ticket: 0,
+        formatSerial: -1,
+        fenceStatus: FENCE_READY,
+      })
     this.bell = new BellWish(words, page.QUEUE_BELL)
-    words.store(page.QUEUE_BUFFER_COUNT, bufferCount)
+    storeCounter(words, page.QUEUE_EPOCH, epoch)
+    words.store(page.QUEUE_SLOT_COUNT, slotCount)
     words.store(1, page.QUEUE_VERSION)
     words.store(0, page.QUEUE_MAGIC)
   }
@@ -101,81 +82,150 @@ export class QueueProducer {
     return this.#published
   }
 
-  /** The ticket of the first frame a consumer that joins now gets: for 'latest' the newest there is. */
+  /** Slots that have a buffer. */
+  get bufferCount(): number {
+    return this.#bufferCount
+  }
+
+  /** Buffers that consumers keep though they were told to leave. */
+  get parkedCount(): number {
+    let parked = 0
+    for (const consumer of this.consumers) parked += consumer.parked
+    return parked
+  }
+
+  /** The ticket of the first frame a consumer that joins now gets: for 'latest' the newest that is ready. */
   firstTicket(mode: QueueMode): number {
-    return mode === 'latest' && this.#newest >= 0 ? this.#published : this.#published + 1
+    return mode === 'latest' ? this.#ready || this.#published || 1 : this.#published + 1
   }
 
   /** Buffers that consumers may hold, by their caps, and two more: one being filled, one newest. */
   get buffersNeeded(): number {
     let sum = 2
-    for (const consumer of this.consumers) sum += consumer.maxHeld
+    for (const consumer of this.consumers) if (!consumer.evicted) sum += consumer.maxHeld
     return sum
   }
 
-  /** Takes a free buffer to fill, the one unused for longest; undefined where there is none. */
+  /** A slot without a buffer; undefined where all have one. */
+  emptySlot(): number | undefined {
+    const slot = this.#slots.findIndex(({ hasBuffer }) => !hasBuffer)
+    return slot < 0 ? undefined : slot
+  }
+
+  /** Gives a slot that is empty, or taken, another buffer; its serial, which consumers are to be told. */
+  equip(slot: number): number {
+    const state = this.#slots[slot]!
+    if (!state.hasBuffer) this.#bufferCount++
+    state.hasBuffer = true
+    state.serial = (state.serial + 1) >>> 0 || 1
+    state.ticket = 0
+    return state.serial
+  }
+
+  /** Takes the buffer away from a slot that was taken. */
+  strip(slot: number): void {
+    const state = this.#slots[slot]!
+    if (state.hasBuffer) this.#bufferCount--
+    state.hasBuffer = false
+    state.filling = false
+    state.ticket = 0
+  }
+
+  /** Takes a free slot to fill, the one unused for longest; undefined where there is none. */
   take(): number | undefined {
     // Cursors before claims: a consumer claims first and moves its cursor then, so one of the two shows.
     const unreadFrom = this.#unreadFrom()
-    const low = this.#claimed(0)
-    const high = this.bufferCount > 32 ? this.#claimed(1) : 0
-    for (let step = 1; step <= this.bufferCount; step++) {
-      const index = (this.#last + step) % this.bufferCount
-      if (index === this.#newest || this.#filling.has(index)) continue
-      if ((((index < 32 ? low : high) >> (index & 31)) & 1) !== 0) continue
-      if (this.#tickets[index]! >= unreadFrom) continue
-      this.#last = index
-      this.#filling.add(index)
-      return index
+    const low = this.#busy(0)
+    const high = this.slotCount > 32 ? this.#busy(1) : 0
+    for (let step = 1; step <= this.slotCount; step++) {
+      const slot = (this.#last + step) % this.slotCount
+      const { hasBuffer, filling, fenceStatus, ticket } = this.#slots[slot]!
+      if (!hasBuffer || filling || fenceStatus === FENCE_PENDING) continue
+      if (slot === this.#newest || slot === this.#newestReady) continue
+      if ((((slot < 32 ? low : high) >> (slot & 31)) & 1) !== 0) continue
+      if (ticket >= unreadFrom) continue
+      this.#last = slot
+      this.#slots[slot]!.filling = true
+      return slot
     }
     return undefined
   }
 
   /** As take(); where there is none it asks to be rung at the next release, and looks once more. */
   takeOrAsk(): number | undefined {
-    const index = this.take()
-    if (index !== undefined) return index
+    const slot = this.take()
+    if (slot !== undefined) return slot
     this.bell.ask()
     // One that was given back before its consumer could see the wish rings nobody.
     return this.take()
   }
 
-  /** Gives a buffer back unseen. */
-  cancel(bufferIndex: number): void {
-    this.#filling.delete(bufferIndex)
-    this.#tickets[bufferIndex] = 0
-  }
-
-  /** Publishes a filled buffer. Ring the consumers whose bell says so afterwards. */
-  publish(
-    bufferIndex: number,
-    facts: FrameFacts,
-    format: { serial: number; layout: LaidOutFormat | undefined },
-  ): number {
-    const ticket = this.#published + 1
-    const base = page.descriptorAt(bufferIndex)
-    if (this.#formatSerials[bufferIndex] !== format.serial) {
-      writeFormat(this.#words, base, format.layout, format.serial)
-      this.#formatSerials[bufferIndex] = format.serial
-    }
-    writeFacts(this.#words, base, ticket, facts)
-    this.#words.write(page.QUEUE_RING + (ticket % page.RING_SIZE), bufferIndex)
-    this.#filling.delete(bufferIndex)
-    this.#tickets[bufferIndex] = ticket
-    this.#newest = bufferIndex
-    this.#published = ticket
-    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)
-    return ticket
+  /** Gives a taken slot back unseen. */
+  cancel(slot: number): void {
+    this.#slots[slot]!.filling = false
+    this.#slots[slot]!.ticket = 0
   }
 
   /**
-   * Keeps nothing more for a consumer but what it claims: say goodbye to it before. It counts with its
-   * cap until it is really gone, so it never sees a buffer refilled and never costs another one a frame.
+   * Publishes a filled slot. Ring the consumers whose bell says so afterwards.
+   *
+   * @param fenceStatus - of its acquire fence: FENCE_READY, FENCE_PENDING or -errno
+   */
+  publish(
+    slot: number,
+    facts: FrameFacts,
+    format: { serial: number; layout: LaidOutFormat | undefined },
+    fenceStatus: number = FENCE_READY,
+  ): number {
+    const ticket = this.#published + 1
+    const base = page.descriptorAt(slot)
+    const state = this.#slots[slot]!
+    if (state.formatSerial !== format.serial) {
+      writeFormat(this.#words, base, format.layout, format.serial)
+      state.formatSerial = format.serial
+    }
+    writeFacts(this.#words, base, ticket, facts)
+    writeBufferSerial(this.#words, base, state.serial)
+    if (state.fenceStatus !== fenceStatus) storeFenceStatus(this.#words, base, fenceStatus)
+    this.#words.write(page.QUEUE_RING + (ticket % page.RING_SIZE), slot)
+    state.filling = false
+    state.ticket = ticket
+    state.fenceStatus = fenceStatus
+    this.#newest = slot
+    this.#published = ticket
+    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)
+    if (fenceStatus !== FENCE_PENDING) this.#becomeReady(slot)
+    return ticket
+  }
+
+  /** The acquire fence of a published frame has signalled: FENCE_READY, or -errno. Ring afterwards. */
+  settle(slot: number, fenceStatus: number): void {
+    const state = this.#slots[slot]!
+    state.fenceStatus = fenceStatus
+    storeFenceStatus(this.#words, page.descriptorAt(slot), fenceStatus)
+    this.#becomeReady(slot)
+  }
+
+  /** How many published frames wait for their own fence. */
+  get pendingCount(): number {
+    let count = 0
+    for (const { fenceStatus } of this.#slots) if (fenceStatus === FENCE_PENDING) count++
+    return count
+  }
+
+  /** Adds a consumer: it is not told to leave, whoever had its index before. */
+  admit(consumer: ConsumerView): void {
+    this.#tellToLeave(consumer.index, false)
+    this.consumers.add(consumer)
+  }
+
+  /**
+   * Keeps nothing more for a consumer but what it has now: say goodbye to it before. That stays its own until
+   * it gives it back or is gone, so it never sees a buffer refilled.
    */
   evict(consumer: ConsumerView): void {
-    consumer.evicted = true
-    this.#evictions = (this.#evictions + 1) | 0
-    this.#words.store(page.QUEUE_EVICTIONS, this.#evictions)
+    this.#tellToLeave(consumer.index, true)
+    consumer.evict()
   }
 
   /** Which consumers keep buffers now, the one with most first. */
@@ -183,16 +233,17 @@ export class QueueProducer {
     const blockers: Blocker[] = []
     for (const consumer of this.consumers) {
       const unread = Math.max(0, this.#published + 1 - consumer.keptFrom())
-      if (consumer.held + unread > 0) blockers.push({ consumer, held: consumer.held, unread })
+      const { held, releasingCount: releasing } = consumer
+      if (held + releasing + unread > 0) blockers.push({ consumer, held, releasing, unread })
     }
-    return blockers.sort((a, b) => b.held + b.unread - a.held - a.unread)
+    return blockers.sort((a, b) => weightOf(b) - weightOf(a))
   }
 
   /** A consumer that broke the protocol, with what it did: more claims than its cap, or reads the future. */
   offender(): { consumer: ConsumerView; reason: string } | undefined {
     for (const consumer of this.consumers) {
-      const { held, maxHeld } = consumer
-      if (held > maxHeld)
+      const { held, maxHeld, evicted } = consumer
+      if (held > maxHeld && !evicted)
         return { consumer, reason: `claims ${held} buffers, its cap is ${maxHeld}` }
       if (consumer.cursor() > this.#published + 1)
         return { consumer, reason: 'has read frames that were never published' }
@@ -200,10 +251,26 @@ export class QueueProducer {
     return undefined
   }
 
-  #claimed(word: number): number {
-    let claims = 0
-    for (const consumer of this.consumers) claims |= consumer.claims(word)
-    return claims
+  #becomeReady(slot: number): void {
+    const { ticket } = this.#slots[slot]!
+    if (ticket <= this.#ready) return
+    this.#ready = ticket
+    this.#newestReady = slot
+    storeCounter(this.#words, page.QUEUE_READY, ticket)
+  }
+
+  #tellToLeave(index: number, on: boolean): void {
+    const word = index >> 5
+    const bit = 1 << (index & 31)
+    const value = on ? this.#evicted[word]! | bit : this.#evicted[word]! & ~bit
+    this.#evicted[word] = value
+    this.#words.store(page.QUEUE_EVICTED + word, value)
+  }
+
+  #busy(word: number): number {
+    let busy = 0
+    for (const consumer of this.consumers) busy |= consumer.busy(word)
+    return busy
   }
 
   #unreadFrom(): number {
@@ -213,8 +280,6 @@ export class QueueProducer {
   }
 }
 
-function bitCount(word: number): number {
-  let count = 0
-  for (let rest = word; rest !== 0; rest &= rest - 1) count++
-  return count
+function weightOf({ held, releasing, unread }: Blocker): number {
+  return held + releasing + unread
 }

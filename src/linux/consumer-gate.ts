@@ -1,16 +1,14 @@
 import { DmaBufError } from '../core/errors.js'
-import type { DmaBuf } from '../core/buffer/buffer.js'
 import type { FrameQueue, OpenedConsumer } from '../frames/frame-queue.js'
+import { ConsumerView } from '../interprocess/consumer-view.js'
 import { MessageType } from '../interprocess/link-message.js'
 import { decodeJoin, encodeWelcome } from '../interprocess/queue-message.js'
-import { CONSUMER_PAGE_BYTES } from '../interprocess/queue-page.js'
-import { ConsumerView } from '../interprocess/queue-producer.js'
+import { CONSUMER_PAGE_BYTES, QUEUE_VERSION } from '../interprocess/queue-page.js'
 import { Doorbell, DoorbellListener } from './doorbell.js'
 import type { Link, Received } from './link.js'
 import { LinkTransport } from './link-transport.js'
 import { MapMode, Mapping } from './mapping.js'
 import { checkReceivedMemory } from './memfd.js'
-import { fdOf } from './memory-of-fd.js'
 import { OwnedFd } from './owned-fd.js'
 import { Resources } from './resources.js'
 
@@ -21,7 +19,6 @@ export interface SharedQueue {
   readonly queue: FrameQueue
   /** The queue's page. */
   readonly page: OwnedFd
-  readonly buffers: readonly DmaBuf[]
 }
 
 /** Lets consumers into a queue over links: reads their wish to join, gives them the queue. */
@@ -64,31 +61,47 @@ export class ConsumerGate {
   }
 
   async #join(link: Link, message: Received): Promise<void> {
-    const { queue, page, buffers } = this.#shared
+    const { queue, page } = this.#shared
     let bell: Doorbell | undefined
+    let transport: LinkTransport | undefined
     let consumer: ReturnType<FrameQueue['join']>
     try {
+      checkVersion(link)
       const join = decodeJoin(message.payload)
-      consumer = queue.join(join, ({ firstTicket, rung }) => {
+      consumer = queue.join(join, ({ index, firstTicket, rung }) => {
         bell = new Doorbell()
         const makeView = (mapping: Mapping): ConsumerView =>
-          new ConsumerView(mapping.words(), join.mode, join.maxHeld, firstTicket)
-        return openConsumer(link, message, { bell, rung, makeView })
+          new ConsumerView(mapping.words(), { ...join, index, firstTicket })
+        const opened = openConsumer(link, message, { bell, rung, makeView })
+        transport = opened.transport
+        return opened
       })
     } finally {
       // What was of use has moved.
       for (const fd of message.fds) fd.close()
     }
-    const payload = encodeWelcome({
-      consumerId: consumer.id,
-      bufferCount: buffers.length,
-      lengthBytes: queue.lengthBytes,
-      firstTicket: consumer.view.cursor(),
-    })
-    const fds = [page, bell!.set, ...buffers.map((buffer) => fdOf(buffer, 'serveFrames'))]
-    await link.post(MessageType.queueWelcome, payload, { fds, timeoutMs: 5000 })
+    const { index: consumerIndex } = consumer.view
+    const firstTicket = consumer.view.cursor()
+    const { slotCount } = queue
+    await transport!.welcome(
+      () => queue.slots,
+      (buffers) => ({
+        payload: encodeWelcome({ consumerIndex, slotCount, firstTicket, buffers }),
+        fds: [page, bell!.set],
+      }),
+    )
     bell!.set.close()
   }
+}
+
+function checkVersion(link: Link): void {
+  const version = link.agreement?.version ?? 1
+  if (version < QUEUE_VERSION)
+    throw new DmaBufError(
+      'EPROTO',
+      'join',
+      `The viewer speaks version ${version}, the queue ${QUEUE_VERSION}: use the same package on both sides`,
+    )
 }
 
 /** Takes what a consumer sent. @throws {DmaBufError} EPROTO where it cannot be used; the bell is closed then */
@@ -96,7 +109,7 @@ function openConsumer(
   link: Link,
   { fds: [page, set] }: Received,
   to: { bell: Doorbell; rung: () => void; makeView: (mapping: Mapping) => ConsumerView },
-): OpenedConsumer {
+): OpenedConsumer & { readonly transport: LinkTransport } {
   const resources = new Resources()
   resources.own(to.bell)
   try {

@@ -1,12 +1,17 @@
-import type { DmaBuf } from '../core/buffer/buffer.js'
 import { DmaBufError } from '../core/errors.js'
 import type { WaitOptions } from '../core/host.js'
 import type { ConsumerOptions } from '../frames/consumer-options.js'
 import { QueueConnection } from '../frames/queue-connection.js'
+import { SlotBuffers } from '../frames/slot-buffers.js'
 import { MessageType } from '../interprocess/link-message.js'
 import { initConsumerPage } from '../interprocess/queue-consumer.js'
-import { decodeWelcome, encodeJoin } from '../interprocess/queue-message.js'
-import { CONSUMER_PAGE_BYTES, queuePageBytes } from '../interprocess/queue-page.js'
+import {
+  decodeBuffers,
+  decodeWelcome,
+  encodeJoin,
+  type BufferEntry,
+} from '../interprocess/queue-message.js'
+import { CONSUMER_PAGE_BYTES, QUEUE_VERSION, queuePageBytes } from '../interprocess/queue-page.js'
 import { importFd } from './buffer-fd.js'
 import { Doorbell, DoorbellListener } from './doorbell.js'
 import type { Link, Received } from './link.js'
@@ -46,7 +51,7 @@ async function join(
   options: Required<ConsumerOptions> & WaitOptions,
   joining: { rung: () => void; resources: Resources },
 ): Promise<QueueConnection> {
-  const { mode, maxHeld, signal } = options
+  const { mode, maxHeld, fences, signal } = options
   const { resources, rung } = joining
   const page = resources.own(new OwnPage('consumer', CONSUMER_PAGE_BYTES))
   initConsumerPage(page.words)
@@ -67,6 +72,7 @@ async function join(
     welcome,
     mode,
     maxHeld,
+    fences,
   })
 }
 
@@ -88,22 +94,79 @@ function openWelcome(
   received: Received,
   link: Link,
   to: { options: Required<ConsumerOptions>; resources: Resources; rung: () => void },
-): { welcome: ReturnType<typeof decodeWelcome>; queue: Mapping; buffers: DmaBuf[] } {
+): { welcome: ReturnType<typeof decodeWelcome>; queue: Mapping; buffers: SlotBuffers } {
   const { options, resources, rung } = to
   const fds = received.fds.map((fd) => resources.own(fd))
+  checkVersion(link)
   const welcome = decodeWelcome(received.payload)
-  if (fds.length !== welcome.bufferCount + 2)
+  const [page, set, ...memories] = fds
+  if (page === undefined || set === undefined || memories.length !== welcome.buffers.length)
     throw new DmaBufError('EPROTO', 'connectFrames', `The server sent ${fds.length} descriptors`)
-  const [page, set, ...memories] = fds as [OwnedFd, OwnedFd, ...OwnedFd[]]
-  const pageBytes = roundUpToPages(queuePageBytes(welcome.bufferCount))
+  const pageBytes = roundUpToPages(queuePageBytes(welcome.slotCount))
   checkReceivedMemory(page, pageBytes, 'a queue page')
   const queue = resources.own(new Mapping(page, pageBytes, MapMode.readOnly))
   page.close()
   resources.own(new DoorbellListener(set, rung, (error) => link.breakOff(error)))
-  const { lengthBytes } = welcome
-  const { access } = options
-  const buffers = memories.map((fd) =>
-    resources.own(importFd(fd, { lengthBytes, access, exporterName: 'frame' })),
-  )
+  const buffers = resources.own(new SlotBuffers())
+  putBuffers(buffers, welcome.buffers, { fds: memories, access: options.access })
+  link.listen(MessageType.queueBuffers, (message) => {
+    takeBuffers(link, message, { buffers, access: options.access, slotCount: welcome.slotCount })
+    rung()
+  })
   return { welcome, queue, buffers }
+}
+
+function checkVersion(link: Link): void {
+  const version = link.agreement?.version ?? 1
+  if (version < QUEUE_VERSION)
+    throw new DmaBufError(
+      'EPROTO',
+      'connectFrames',
+      `The server speaks version ${version}, this viewer ${QUEUE_VERSION}: use the same package on both sides`,
+    )
+}
+
+/** Puts what came in place. @param from.fds - one for each entry with a length; moved or closed */
+function putBuffers(
+  buffers: SlotBuffers,
+  entries: readonly BufferEntry[],
+  from: { readonly fds: readonly OwnedFd[]; readonly access: 'read' | 'readwrite' },
+): void {
+  let next = 0
+  for (const { slot, serial, lengthBytes } of entries) {
+    const fd = lengthBytes === 0 ? undefined : from.fds[next++]
+    const { access } = from
+    const buffer =
+      fd === undefined ? undefined : importFd(fd, { lengthBytes, access, exporterName: 'frame' })
+    buffers.put({ slot, serial, buffer })
+  }
+}
+
+// Other buffers than before: a link that sends nonsense, or for which there is no memory, ends.
+function takeBuffers(
+  link: Link,
+  message: Received,
+  to: {
+    readonly buffers: SlotBuffers
+    readonly access: 'read' | 'readwrite'
+    readonly slotCount: number
+  },
+): void {
+  const { fds, payload } = message
+  try {
+    const entries = decodeBuffers(payload, to.slotCount)
+    const count = entries.filter(({ lengthBytes }) => lengthBytes > 0).length
+    if (fds.length !== count)
+      throw new DmaBufError(
+        'EPROTO',
+        'receive',
+        `The server sent ${fds.length} descriptors for ${count} buffers`,
+      )
+    putBuffers(to.buffers, entries, { fds, access: to.access })
+  } catch (error) {
+    for (const fd of fds) fd.close()
+    link.breakOff(
+      DmaBufError.is(error) ? error : new DmaBufError('EPROTO', 'receive', String(error)),
+    )
+  }
 }

@@ -33,6 +33,7 @@ export class LinkSocket {
   readonly #fd: OwnedFd
   readonly #events: LinkSocketEvents
   readonly #sending: Sending[] = []
+  readonly #writers: (() => void)[] = []
   #poll: PollHandle | undefined
   #paused = false
   #stopped = false
@@ -85,6 +86,21 @@ export class LinkSocket {
     })
   }
 
+  /** Sends one message now, if the peer's queue has room: whether it had. @throws {DmaBufError} EPIPE */
+  trySend(message: Uint8Array, fds: readonly OwnedFd[]): boolean {
+    if (this.#sending.length > 0 || this.#poll === undefined) return false
+    return this.#trySend(
+      message,
+      Int32Array.from(fds, (fd) => fd.number),
+    )
+  }
+
+  /** Calls back once when the peer's queue has room again; never after the end. */
+  onceWritable(callback: () => void): void {
+    this.#writers.push(callback)
+    this.#watch()
+  }
+
   /** Stops or goes on reading; a paused socket lets the peer's queue fill. */
   pause(on: boolean): void {
     if (this.#paused === on) return
@@ -116,6 +132,7 @@ export class LinkSocket {
     if (this.#poll === undefined) return
     native().pollClose(this.#poll)
     this.#poll = undefined
+    this.#writers.length = 0
     this.#fd.close()
     const error = new DmaBufError('EPIPE', 'send', 'The link was closed')
     for (const sending of this.#sending.splice(0)) sending.done(error)
@@ -179,13 +196,15 @@ export class LinkSocket {
         first.done(error as DmaBufError)
       }
     }
+    for (const writer of this.#writers.splice(0)) writer()
     this.#watch()
   }
 
   #watch(): void {
     if (this.#poll === undefined) return
     const read = this.#stopped ? 0 : this.#paused ? DISCONNECTED : READABLE
-    const write = this.#sending.length > 0 && !this.#stopped ? WRITABLE : 0
+    const wants = this.#sending.length > 0 || this.#writers.length > 0
+    const write = wants && !this.#stopped ? WRITABLE : 0
     native().pollStart(this.#poll, read | write)
   }
 }

@@ -141,6 +141,17 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     await this.#socket.send(encodeMessage(type, argument, payload), fds, options)
   }
 
+  /** Sends a message now if the peer's queue has room: whether it had, or the link has ended. Never waits. @internal */
+  tryPost(type: number, payload: Uint8Array, fds: readonly OwnedFd[]): boolean {
+    if (this.#closed || this.#end !== undefined) return true
+    return this.#socket.trySend(encodeMessage(type, 0, payload), fds)
+  }
+
+  /** Calls back once when the peer's queue has room again; never after the end. @internal */
+  onceWritable(callback: () => void): void {
+    this.#socket.onceWritable(callback)
+  }
+
   /**
    * The next message of the peer; undefined after its goodbye.
    * @throws {DmaBufError} EOWNERDEAD when the peer died, EPROTO when it sent garbage, ETIMEDOUT
@@ -168,9 +179,15 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     })
   }
 
-  /** Hands every message of a type to a callback instead of next(). @internal */
+  /** Hands every message of a type to a callback instead of next(), those that are here already first. @internal */
   listen(type: number, callback: (message: Received) => void): void {
     this.#listeners.set(type, callback)
+    const earlier = this.#unread.filter((message) => message.type === type)
+    for (const message of earlier) {
+      this.#unread.splice(this.#unread.indexOf(message), 1)
+      callback(message)
+    }
+    this.#resume()
   }
 
   /** Calls back once when the link has ended, soon even if it has already: by the peer, or closed here (clean). */

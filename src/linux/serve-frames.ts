@@ -1,4 +1,3 @@
-import type { DmaBuf } from '../core/buffer/buffer.js'
 import { FrameQueue } from '../frames/frame-queue.js'
 import { checkQueueOptions, type QueueOptions, type QueueShape } from '../frames/queue-options.js'
 import { queuePageBytes } from '../interprocess/queue-page.js'
@@ -45,15 +44,12 @@ function makeQueue(
   shape: QueueShape,
   stopListening: () => void,
 ): { queue: FrameQueue; gate: ConsumerGate } {
-  const { bufferCount, lengthBytes } = shape
-  const buffers: DmaBuf[] = []
+  const heap = options.heap ?? openMemfdHeap({ name: 'frame' })
+  const page = new OwnPage('queue', queuePageBytes(shape.slotCount))
   try {
-    const heap = options.heap ?? openMemfdHeap({ name: 'frame' })
-    for (let i = 0; i < bufferCount; i++) buffers.push(heap.allocate(lengthBytes))
-    const page = new OwnPage('queue', queuePageBytes(bufferCount))
     const queue = new FrameQueue({
       ...shape,
-      buffers,
+      allocate: (lengthBytes) => heap.allocate(lengthBytes),
       page: page.words,
       stopServing: async (refusal) => {
         stopListening()
@@ -63,10 +59,10 @@ function makeQueue(
         page.close()
       },
     })
-    const gate = new ConsumerGate({ queue, page: page.fd, buffers })
+    const gate = new ConsumerGate({ queue, page: page.fd })
     return { queue, gate }
   } catch (error) {
-    for (const buffer of buffers) buffer.close()
+    page.close()
     throw error
   }
 }

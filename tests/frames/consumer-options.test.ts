@@ -4,8 +4,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkConsumerOptions, type ConsumerOptions } from '#src/frames/consumer-options.js'
 
-test('checkConsumerOptions fills in fifo, one frame, and reading', () => {
-  assert.deepEqual(checkConsumerOptions({}), { mode: 'fifo', maxHeld: 1, access: 'read' })
+test('checkConsumerOptions fills in fifo, one frame, reading, and waiting for fences', () => {
+  assert.deepEqual(checkConsumerOptions({}), {
+    mode: 'fifo',
+    maxHeld: 1,
+    access: 'read',
+    fences: 'wait',
+  })
 })
 
 test('checkConsumerOptions takes maxHeld from 1 to 62, and every mode and access', () => {

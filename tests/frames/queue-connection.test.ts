@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DmaBufError, openMemoryHeap } from '#src/index.js'
 import { QueueConnection } from '#src/frames/queue-connection.js'
+import { SlotBuffers } from '#src/frames/slot-buffers.js'
 import { LocalTransport } from '../helpers/local-transport.js'
 import { BUFFER_BYTES, QueueRig } from '../helpers/queue-rig.js'
 
@@ -20,13 +21,15 @@ function connect(): {
   const { own, view } = rig.join('fifo', 2)
   const transport = new LocalTransport()
   const heap = openMemoryHeap()
-  const buffers = Array.from({ length: BUFFERS }, () => heap.allocate(BUFFER_BYTES))
+  const buffers = new SlotBuffers()
+  for (let slot = 0; slot < BUFFERS; slot++)
+    buffers.put({ slot, serial: 1, buffer: heap.allocate(BUFFER_BYTES) })
   const connection = new QueueConnection({
     transport,
     queue: rig.page,
     own,
     buffers,
-    welcome: { consumerId: 1, bufferCount: BUFFERS, lengthBytes: BUFFER_BYTES, firstTicket: 1 },
+    welcome: { consumerIndex: 0, slotCount: BUFFERS, firstTicket: 1 },
     mode: 'fifo',
     maxHeld: 2,
   })

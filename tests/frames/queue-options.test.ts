@@ -4,11 +4,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkQueueOptions, type QueueOptions } from '#src/frames/queue-options.js'
 
-test('checkQueueOptions fills in four buffers, 1024 consumers, and a second of patience', () => {
+test('checkQueueOptions fills in four buffers, twice as many at most, 1024 consumers, and a second of patience', () => {
   assert.deepEqual(checkQueueOptions({ lengthBytes: 10 }), {
     format: undefined,
     lengthBytes: 10,
     bufferCount: 4,
+    slotCount: 8,
     maxConsumers: 1024,
     slowConsumer: { afterMs: 1000, then: 'wait' },
   })

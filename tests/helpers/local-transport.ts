@@ -1,6 +1,7 @@
 // A queue's connection inside one thread: what it was told is written down, its end is the test's.
 import type { DmaBufError } from '#src/index.js'
 import type { QueueTransport, TransportEnd } from '#src/frames/queue-transport.js'
+import type { SlotBuffer } from '#src/frames/slot-buffers.js'
 
 /** Rings the other side at once. */
 export class LocalTransport implements QueueTransport {
@@ -39,6 +40,10 @@ export class LocalTransport implements QueueTransport {
 
   keepAlive(on: boolean): void {
     this.calls.push(`keepAlive ${on}`)
+  }
+
+  offer(slots: readonly SlotBuffer[]): void {
+    this.calls.push(`offer ${slots.map(({ slot, serial }) => `${slot}.${serial}`).join(' ')}`)
   }
 
   sendGoodbye(error: DmaBufError): void {

@@ -1,12 +1,15 @@
 // A queue in one thread: the producer's page and its consumers' over shared memory, no descriptors.
+import { DmaBufError } from '#src/core/errors.js'
 import type { FrameFacts } from '#src/interprocess/frame-descriptor.js'
 import {
   initConsumerPage,
   QueueConsumer,
+  type FenceMode,
   type QueueMode,
 } from '#src/interprocess/queue-consumer.js'
 import { CONSUMER_PAGE_BYTES, queuePageBytes } from '#src/interprocess/queue-page.js'
-import { ConsumerView, QueueProducer } from '#src/interprocess/queue-producer.js'
+import { ConsumerView } from '#src/interprocess/consumer-view.js'
+import { QueueProducer } from '#src/interprocess/queue-producer.js'
 import type { Words } from '#src/interprocess/words.js'
 import { wordsOf } from './hooked-words.js'
 
@@ -25,7 +28,9 @@ export interface Joined {
 
 export interface OpenOptions {
   readonly wrap?: Wrap
-  readonly checkEviction?: () => void
+  readonly toldToLeave?: () => unknown
+  readonly bufferLength?: (slot: number, serial: number) => number | undefined
+  readonly fences?: FenceMode
   readonly claimDropped?: () => void
 }
 
@@ -34,12 +39,14 @@ export class QueueRig {
   readonly page: Words
   readonly producer: QueueProducer
   readonly #wrap: Wrap
+  #nextIndex = 0
 
   /** @param wrap - between the producer and every page it uses */
   constructor(bufferCount: number, wrap: Wrap = (words) => words) {
     this.#wrap = wrap
     this.page = wordsOf(queuePageBytes(bufferCount) / 4)
     this.producer = new QueueProducer(wrap(this.page), bufferCount)
+    for (let slot = 0; slot < bufferCount; slot++) this.producer.equip(slot)
   }
 
   /** Joins a consumer; it opens its end later, as its process would. */
@@ -47,8 +54,9 @@ export class QueueRig {
     const own = wordsOf(CONSUMER_PAGE_BYTES / 4)
     initConsumerPage(own)
     const firstTicket = this.producer.firstTicket(mode)
-    const view = new ConsumerView(this.#wrap(own), mode, maxHeld, firstTicket)
-    this.producer.consumers.add(view)
+    const index = this.#nextIndex++
+    const view = new ConsumerView(this.#wrap(own), { index, mode, maxHeld, firstTicket })
+    this.producer.admit(view)
     const open = (more: OpenOptions = {}): QueueConsumer => {
       const { wrap = (words: Words) => words, ...callbacks } = more
       return new QueueConsumer({
@@ -56,10 +64,11 @@ export class QueueRig {
         own: wrap(own),
         mode,
         maxHeld,
-        bufferCount: this.producer.bufferCount,
-        bufferLengthBytes: BUFFER_BYTES,
+        slotCount: this.producer.slotCount,
+        consumerIndex: index,
         firstTicket,
-        checkEviction: () => {},
+        bufferLength: () => BUFFER_BYTES,
+        toldToLeave: () => new DmaBufError('EPIPE', 'queue', 'Told to leave'),
         ...callbacks,
       })
     }
@@ -79,8 +88,8 @@ export class QueueRig {
   }
 
   /** Publishes a buffer that was taken. */
-  publishBuffer(bufferIndex: number, facts: Partial<FrameFacts> = {}): number {
+  publishBuffer(bufferIndex: number, facts: Partial<FrameFacts> = {}, fenceStatus = 0): number {
     const all = { lengthBytes: 8, timestampNs: 5, damage: [], ...facts }
-    return this.producer.publish(bufferIndex, all, { serial: 1, layout: undefined })
+    return this.producer.publish(bufferIndex, all, { serial: 1, layout: undefined }, fenceStatus)
   }
 }

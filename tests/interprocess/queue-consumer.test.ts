@@ -109,6 +109,7 @@ test('A frame brings its facts and its format', () => {
     facts: { ...facts, ticket: 1 },
     format: { ...layout, modifier: 0n },
     missed: 0,
+    fenceStatus: 0,
   })
 })
 
@@ -151,7 +152,7 @@ test('Buffers 32 to 63 are claimed in the second word', () => {
   assert.equal(view.held, 59)
 })
 
-test('A consumer refuses a page of another kind, version, size or buffer count with EPROTO', () => {
+test('A consumer refuses a page of another kind, version, size or slot count with EPROTO', () => {
   const rig = new QueueRig(4)
   const open = (queue: Words, bufferCount = 4) =>
     new QueueConsumer({
@@ -159,10 +160,11 @@ test('A consumer refuses a page of another kind, version, size or buffer count w
       own: wordsOf(page.CONSUMER_PAGE_BYTES / 4),
       mode: 'fifo',
       maxHeld: 1,
-      bufferCount,
-      bufferLengthBytes: BUFFER_BYTES,
+      slotCount: bufferCount,
+      consumerIndex: 0,
       firstTicket: 1,
-      checkEviction: () => {},
+      bufferLength: () => BUFFER_BYTES,
+      toldToLeave: () => told,
     })
   const refused = { code: 'EPROTO', operation: 'connectFrames' }
   assert.equal(open(rig.page).held, 0)
@@ -276,7 +278,7 @@ test('A producer that publishes without end is refused with EPROTO', () => {
   const consumer = rig.join('latest').open({
     wrap: (words) =>
       new HookedWords(words, ({ kind, index }) => {
-        if (endless && kind === 'load' && index === page.QUEUE_PUBLISHED) rig.publish()
+        if (endless && kind === 'load' && index === page.QUEUE_READY) rig.publish()
       }),
   })
   rig.publish()
@@ -325,62 +327,66 @@ test('takeOrAsk finds a buffer, or the producer is rung by the next release, whe
   }
 })
 
-test('A consumer that is not told to leave looks at its link once for each eviction', () => {
+test('A consumer goes on while others are told to leave, also one that had its bit before', () => {
   const rig = new QueueRig(8)
-  let checks = 0
-  const consumer = rig.join('fifo', 4).open({ checkEviction: () => checks++ })
-  const others = [rig.join('fifo'), rig.join('latest')]
-  const seen = [0, 1, 2].map((round) => {
-    if (round > 0) rig.producer.evict(others[round - 1]!.view)
+  const { consumer, view } = rig.connect('fifo', 4)
+  rig.producer.evict(view)
+  rig.producer.admit(view)
+  for (const mode of ['fifo', 'latest'] as const) {
+    rig.producer.evict(rig.join(mode).view)
     rig.publish()
-    rig.publish()
-    ticketsOf(consumer)
-    return checks
-  })
-  assert.deepEqual(seen, [0, 1, 2])
+    assert.equal(ticketsOf(consumer).length, 1)
+  }
 })
 
-test('A consumer that is told to leave gets no frame any more, and claims nothing', () => {
+test('The bit of each of 1024 consumers is its own', () => {
   const rig = new QueueRig(4)
-  const joined = rig.join('fifo', 2)
-  const checkEviction = (): void => {
-    if (joined.view.evicted) throw told
+  const views = Array.from({ length: page.MAX_CONSUMERS }, () => rig.join('latest').view)
+  for (const view of views) {
+    rig.producer.evict(view)
+    rig.producer.consumers.delete(view)
   }
-  const consumer = joined.open({ checkEviction })
-  for (let i = 0; i < 3; i++) rig.publish()
-  const kept = consumer.acquire()!.bufferIndex
-  rig.producer.evict(joined.view)
-  for (let i = 0; i < 3; i++) assert.throws(() => consumer.acquire(), told)
-  assert.deepEqual([joined.view.held, consumer.held], [1, 1])
-  consumer.release(kept)
-  assert.equal(joined.view.held, 0)
+  for (let word = 0; word < page.MAX_CONSUMERS / 32; word++)
+    assert.equal(rig.page.load(page.QUEUE_EVICTED + word), -1)
+  rig.producer.admit(views[33]!)
+  assert.equal(rig.page.load(page.QUEUE_EVICTED + 1), ~2)
 })
+
+for (const mode of ['fifo', 'latest'] as const)
+  test(`A '${mode}' consumer that is told to leave gets no frame any more, and claims nothing`, () => {
+    const rig = new QueueRig(4)
+    const joined = rig.join(mode, 2)
+    const consumer = joined.open({ toldToLeave: () => told })
+    rig.publish()
+    const kept = consumer.acquire()!.bufferIndex
+    for (let i = 0; i < 2; i++) rig.publish()
+    rig.producer.evict(joined.view)
+    for (let i = 0; i < 3; i++) assert.throws(() => consumer.acquire(), told)
+    assert.deepEqual([joined.view.held, consumer.held], [1, 1])
+    consumer.release(kept)
+    assert.equal(joined.view.held, 0)
+  })
 
 test('A consumer that was told to leave before it opened its end finds out at its first frame', () => {
   const rig = new QueueRig(4)
   const joined = rig.join('fifo')
   rig.publish()
   rig.producer.evict(joined.view)
-  const checkEviction = (): void => {
-    throw told
-  }
-  assert.throws(() => joined.open({ checkEviction }).acquire(), told)
+  assert.throws(() => joined.open({ toldToLeave: () => told }).acquire(), told)
 })
 
 test('An eviction at any moment: the frame is safe or the consumer finds out', () => {
-  for (let at = 0; at < 40; at++) {
+  for (let at = 0; at < 80; at++) {
     const rig = new QueueRig(3)
-    const joined = rig.join('fifo')
+    const joined = rig.join(at < 40 ? 'fifo' : 'latest')
     const taken: number[] = []
-    const evict = new Interruption(at, () => {
+    const evict = new Interruption(at % 40, () => {
       rig.producer.evict(joined.view)
       for (let index = rig.producer.take(); index !== undefined; index = rig.producer.take())
         taken.push(index)
     })
     const consumer = joined.open({
-      checkEviction: () => {
-        if (joined.view.evicted) throw told
-      },
+      toldToLeave: () => told,
       wrap: evict.wrap,
     })
     for (let i = 0; i < 3; i++) rig.publish()
@@ -400,13 +406,54 @@ test('Whoever is called by the look at the link gets no frame: it is the outer c
   const inner: unknown[] = []
   const joined = rig.join('fifo', 3)
   const consumer = joined.open({
-    checkEviction: () => inner.push(consumer.acquire(), consumer.hasFrame),
+    bufferLength: () => {
+      inner.push(consumer.acquire(), consumer.hasFrame)
+      return BUFFER_BYTES
+    },
   })
   rig.publish()
-  rig.publish()
-  rig.producer.evict(rig.join('fifo').view)
   assert.equal(consumer.acquire()?.facts.ticket, 1)
   assert.deepEqual(inner, [undefined, true])
-  assert.equal(consumer.acquire()?.facts.ticket, 2)
-  assert.equal(joined.view.held, 2)
+  assert.equal(joined.view.held, 1)
+})
+
+test('A frame whose buffer has not arrived is left for later, and nothing stays claimed', () => {
+  for (const mode of ['fifo', 'latest'] as const) {
+    const rig = new QueueRig(4)
+    const joined = rig.join(mode)
+    const known = new Map<number, number>()
+    let dropped = 0
+    const consumer = joined.open({
+      bufferLength: (slot, serial) => (known.get(slot) === serial ? BUFFER_BYTES : undefined),
+      claimDropped: () => dropped++,
+    })
+    const slot = rig.producer.take()!
+    const serial = rig.producer.equip(slot)
+    known.set(slot, serial - 1)
+    rig.publishBuffer(slot)
+    assert.equal(consumer.acquire(), undefined)
+    assert.deepEqual([consumer.held, joined.view.held, dropped], [0, 0, 1])
+    known.set(slot, serial)
+    assert.equal(consumer.acquire()?.facts.ticket, 1)
+  }
+})
+
+test('A frame whose buffer never came is EPIPE once the producer has gone', () => {
+  const rig = new QueueRig(4)
+  const consumer = rig.join('fifo').open({ bufferLength: () => undefined })
+  rig.publish()
+  assert.equal(consumer.acquire(), undefined)
+  consumer.producerGone(2)
+  assert.throws(() => consumer.acquire(), { code: 'EPIPE' })
+})
+
+test('Used bytes are checked against the buffer that the frame is in', () => {
+  const rig = new QueueRig(4)
+  const consumer = rig.join('fifo', 2).open({ bufferLength: (_slot, serial) => serial * 100 })
+  const slot = rig.producer.take()!
+  rig.producer.equip(slot)
+  rig.publishBuffer(slot, { lengthBytes: 200 })
+  assert.equal(consumer.acquire()?.facts.lengthBytes, 200)
+  rig.publish({ lengthBytes: 101 })
+  assert.throws(() => consumer.acquire(), nonsense)
 })

@@ -5,16 +5,32 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { DmaBufError } from '#src/core/errors.js'
 import {
+  decodeBuffers,
   decodeJoin,
   decodeWelcome,
+  encodeBuffers,
   encodeJoin,
   encodeWelcome,
+  type BufferEntry,
   type JoinMessage,
   type WelcomeMessage,
 } from '#src/interprocess/queue-message.js'
 
 const LAST = Number.MAX_SAFE_INTEGER
-const welcome: WelcomeMessage = { consumerId: 3, bufferCount: 4, lengthBytes: 4096, firstTicket: 9 }
+const welcome: WelcomeMessage = {
+  consumerIndex: 3,
+  slotCount: 4,
+  firstTicket: 9,
+  buffers: [
+    { slot: 2, serial: 1, lengthBytes: 4096 },
+    { slot: 0, serial: 7, lengthBytes: 1 },
+  ],
+}
+
+const first = (more: Partial<BufferEntry>) => [
+  { ...welcome.buffers[0]!, ...more },
+  welcome.buffers[1]!,
+]
 
 const joins = (join: JoinMessage) => decodeJoin(encodeJoin(join))
 const welcomes = (more: Partial<WelcomeMessage>) =>
@@ -46,34 +62,55 @@ test('decodeJoin knows the modes 0 and 1', () => {
 test('A welcome arrives as it was sent', () => {
   const limits = [
     {},
-    { bufferCount: 2, lengthBytes: 1, firstTicket: 1, consumerId: 0 },
-    { bufferCount: 64, lengthBytes: LAST, firstTicket: LAST, consumerId: 2 ** 32 - 1 },
+    { firstTicket: 1, consumerIndex: 0, slotCount: 3 },
+    { slotCount: 64, firstTicket: LAST, consumerIndex: 1023 },
+    { slotCount: 64, buffers: first({ slot: 63, serial: 2 ** 32 - 1, lengthBytes: 2 ** 31 - 1 }) },
   ]
   for (const more of limits) assert.deepEqual(welcomes(more), { ...welcome, ...more })
 })
 
 test('decodeWelcome refuses what is no queue with EPROTO', () => {
   const wrong: Partial<WelcomeMessage>[] = [
-    ...[0, 1, 65, 2 ** 32 - 1].map((bufferCount) => ({ bufferCount })),
-    ...[0, -1, 0.5, NaN, Infinity, LAST + 1].flatMap((value) => [
-      { lengthBytes: value },
-      { firstTicket: value },
-    ]),
+    ...[0, 1, 2, 65, 2 ** 32 - 1].map((slotCount) => ({ slotCount })),
+    ...[1024, 2 ** 32 - 1].map((consumerIndex) => ({ consumerIndex })),
+    ...[0, -1, 0.5, NaN, Infinity, LAST + 1].map((value) => ({ firstTicket: value })),
+    ...[0, -1, 0.5, NaN, Infinity, 2 ** 31].map((value) => ({
+      buffers: first({ lengthBytes: value }),
+    })),
+    ...[0, 4].map((slot) => ({ buffers: first({ slot }) })),
+    { buffers: first({ serial: 0 }) },
+    { buffers: welcome.buffers.slice(1) },
   ]
   for (const more of wrong)
     assert.throws(() => welcomes(more), { code: 'EPROTO' }, JSON.stringify(more))
 })
 
+test('Other buffers arrive as they were sent, those that are gone included', () => {
+  const buffers = [...welcome.buffers, { slot: 3, serial: 2, lengthBytes: 0 }]
+  assert.deepEqual(decodeBuffers(encodeBuffers(buffers), 4), buffers)
+  assert.deepEqual(decodeBuffers(new Uint8Array(0), 4), [])
+})
+
+test('decodeBuffers refuses more entries than slots, and a slot twice', () => {
+  const twice = [welcome.buffers[0]!, welcome.buffers[0]!]
+  assert.throws(() => decodeBuffers(encodeBuffers(twice), 4), { code: 'EPROTO' })
+  for (const length of [1, 15, 17, 3 * 16])
+    assert.throws(() => decodeBuffers(new Uint8Array(length), 2), { code: 'EPROTO' })
+})
+
 test('Payloads of another length are refused with EPROTO', () => {
-  for (const decode of [decodeJoin, decodeWelcome])
-    for (const length of [0, 7, 9, 31, 33])
+  for (const [decode, lengths] of [
+    [decodeJoin, [0, 7, 9, 31, 33]],
+    [decodeWelcome, [0, 23, 24, 25, 40]],
+  ] as const)
+    for (const length of lengths)
       assert.throws(() => decode(new Uint8Array(length)), { code: 'EPROTO' })
 })
 
 test('A payload may be a part of a buffer', () => {
-  const bytes = new Uint8Array(40)
+  const bytes = new Uint8Array(80)
   bytes.set(encodeWelcome(welcome), 3)
-  assert.deepEqual(decodeWelcome(bytes.subarray(3, 35)), welcome)
+  assert.deepEqual(decodeWelcome(bytes.subarray(3, 3 + 24 + 2 * 16)), welcome)
 })
 
 test('Random payloads are a join or a welcome within their limits, or EPROTO', () => {
@@ -91,12 +128,13 @@ test('Random payloads are a join or a welcome within their limits, or EPROTO', (
     }
   }
   fc.assert(
-    fc.property(small(8), small(32), (join, hello) => {
+    fc.property(small(8), small(24 + 3 * 16), (join, hello) => {
       const joined = attempt(() => decodeJoin(Uint8Array.from(join)))
       if (joined) assert.ok(joined.maxHeld >= 1 && joined.maxHeld <= 62)
       const queue = attempt(() => decodeWelcome(Uint8Array.from(hello)))
-      if (queue) assert.ok(queue.bufferCount >= 2 && queue.bufferCount <= 64)
-      if (queue) assert.ok(queue.lengthBytes >= 1 && queue.firstTicket >= 1)
+      if (queue) assert.ok(queue.slotCount >= 2 && queue.slotCount <= 64)
+      for (const { slot, lengthBytes } of queue?.buffers ?? [])
+        assert.ok(slot < queue!.slotCount && lengthBytes >= 1)
     }),
   )
 })

@@ -185,9 +185,6 @@ export class QueueModel {
   #open(viewer: Viewer): QueueConsumer {
     return viewer.joined.open({
       wrap: (words) => this.#hook(words),
-      checkEviction: () => {
-        if (viewer.goodbye) throw new DmaBufError('EPIPE', 'queue', 'Told to leave')
-      },
       claimDropped: () => this.#ringProducer(viewer),
     })
   }

@@ -15,11 +15,12 @@ test('No word of the queue page has two meanings', () => {
   const words = [
     0,
     1,
-    page.QUEUE_BUFFER_COUNT,
+    page.QUEUE_SLOT_COUNT,
     page.QUEUE_BELL,
-    page.QUEUE_EVICTIONS,
-    page.QUEUE_PUBLISHED,
-    page.QUEUE_PUBLISHED + 1,
+    ...[page.QUEUE_EPOCH, page.QUEUE_EPOCH + 1],
+    ...[page.QUEUE_PUBLISHED, page.QUEUE_PUBLISHED + 1],
+    ...[page.QUEUE_READY, page.QUEUE_READY + 1],
+    ...Array.from({ length: page.MAX_CONSUMERS / 32 }, (_, i) => page.QUEUE_EVICTED + i),
     ...Array.from({ length: page.RING_SIZE }, (_, i) => page.QUEUE_RING + i),
   ]
   assert.equal(new Set(words).size, words.length)
@@ -31,6 +32,7 @@ test('No word of the consumer page has two meanings, and all are in the page', (
     ...[0, 1, page.CONSUMER_BELL],
     ...[page.CONSUMER_CURSOR, page.CONSUMER_CURSOR + 1],
     ...[page.CONSUMER_CLAIMS, page.CONSUMER_CLAIMS + 1],
+    ...[page.CONSUMER_RELEASING, page.CONSUMER_RELEASING + 1],
   ]
   assert.equal(new Set(words).size, words.length)
   assert.ok(Math.max(...words) < page.CONSUMER_PAGE_BYTES / 4)

@@ -4,14 +4,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { layOutFormat } from '#src/core/frame/format.js'
-import { readFacts, readFormat, readFormatSerial } from '#src/interprocess/frame-descriptor.js'
+import {
+  readBufferSerial,
+  readFacts,
+  readFormat,
+  readFormatSerial,
+} from '#src/interprocess/frame-descriptor.js'
 import * as page from '#src/interprocess/queue-page.js'
-import { ConsumerView, type QueueProducer } from '#src/interprocess/queue-producer.js'
+import { QueueProducer } from '#src/interprocess/queue-producer.js'
+import { CounterReader } from '#src/interprocess/shared-counter.js'
 import type { Words } from '#src/interprocess/words.js'
 import { HookedWords, Interruption, wordsOf } from '../helpers/hooked-words.js'
 import { BUFFER_BYTES, QueueRig } from '../helpers/queue-rig.js'
-
-const CONSUMER_WORDS = page.CONSUMER_PAGE_BYTES / 4
 
 function takeAll(producer: QueueProducer): number[] {
   const taken: number[] = []
@@ -29,10 +33,10 @@ function claim(own: Words, bufferIndexes: readonly number[]): void {
   claims.forEach((word, at) => own.store(page.CONSUMER_CLAIMS + at, word))
 }
 
-test('A new producer has a page with magic, version and buffer count, and nothing published', () => {
+test('A new producer has a page with magic, version and slot count, and nothing published', () => {
   const { page: words, producer } = new QueueRig(5)
   assert.deepEqual(
-    [words.load(0), words.load(1), words.load(page.QUEUE_BUFFER_COUNT)],
+    [words.load(0), words.load(1), words.load(page.QUEUE_SLOT_COUNT)],
     [page.QUEUE_MAGIC, page.QUEUE_VERSION, 5],
   )
   assert.equal(producer.published, 0)
@@ -125,14 +129,14 @@ test("The first ticket is the next frame, and for 'latest' the newest there is",
   assert.deepEqual([rig.producer.firstTicket('fifo'), rig.producer.firstTicket('latest')], [3, 2])
 })
 
-test('buffersNeeded is the sum of the caps and two more, the evicted counted', () => {
+test('buffersNeeded is the sum of the caps and two more, without those who were told to leave', () => {
   const rig = new QueueRig(16)
   assert.equal(rig.producer.buffersNeeded, 2)
   rig.join('fifo', 3)
   const { view } = rig.join('latest', 2)
   assert.equal(rig.producer.buffersNeeded, 7)
   rig.producer.evict(view)
-  assert.equal(rig.producer.buffersNeeded, 7)
+  assert.equal(rig.producer.buffersNeeded, 5)
   rig.producer.consumers.delete(view)
   assert.equal(rig.producer.buffersNeeded, 5)
 })
@@ -177,7 +181,7 @@ test('An evicted consumer keeps what it claims until it is gone, and nothing els
   for (let i = 0; i < 4; i++) rig.publish()
   const held = consumer.acquire()!.bufferIndex
   rig.producer.evict(view)
-  assert.equal(rig.page.load(page.QUEUE_EVICTIONS), 1)
+  assert.equal(rig.page.load(page.QUEUE_EVICTED), 1 << view.index)
   assert.deepEqual(takeAll(rig.producer).length, 2)
   rig.producer.consumers.delete(view)
   assert.deepEqual(takeAll(rig.producer), [held])
@@ -203,11 +207,13 @@ test('blockers names who keeps buffers, the one with most first', () => {
   claim(latest.own, [0, 1])
   for (let i = 0; i < 3; i++) rig.publish()
   assert.deepEqual(rig.producer.blockers(), [
-    { consumer: fifo.view, held: 0, unread: 3 },
-    { consumer: latest.view, held: 2, unread: 0 },
+    { consumer: fifo.view, held: 0, releasing: 0, unread: 3 },
+    { consumer: latest.view, held: 2, releasing: 0, unread: 0 },
   ])
   rig.producer.evict(fifo.view)
-  assert.deepEqual(rig.producer.blockers(), [{ consumer: latest.view, held: 2, unread: 0 }])
+  assert.deepEqual(rig.producer.blockers(), [
+    { consumer: latest.view, held: 2, releasing: 0, unread: 0 },
+  ])
   assert.equal(idle.view.held, 0)
 })
 
@@ -268,39 +274,6 @@ test('A buffer that a consumer takes in the middle of take() is not handed out',
     }
 })
 
-test('ConsumerView refuses a page of another kind, version or size with EPROTO', () => {
-  const { own } = new QueueRig(2).join('fifo')
-  const view = (words: Words) => new ConsumerView(words, 'fifo', 1, 1)
-  const refused = { code: 'EPROTO', operation: 'join' }
-  assert.equal(view(own).held, 0)
-  assert.throws(() => view(wordsOf(CONSUMER_WORDS)), refused)
-  const short = wordsOf(CONSUMER_WORDS - 1)
-  short.store(0, own.load(0))
-  short.store(1, own.load(1))
-  assert.throws(() => view(short), refused)
-  own.store(1, page.QUEUE_VERSION + 1)
-  assert.throws(() => view(own), refused)
-})
-
-test('ConsumerView.cursor starts at the first ticket and never goes back', () => {
-  const rig = new QueueRig(3)
-  rig.publish()
-  const { own, view } = rig.join('fifo')
-  assert.equal(view.cursor(), 2)
-  assert.equal(view.keptFrom(), 2)
-  own.store(page.CONSUMER_CURSOR, 9)
-  own.store(page.CONSUMER_CURSOR, 4)
-  assert.equal(view.cursor(), 4)
-  own.store(page.CONSUMER_CURSOR, 1)
-  assert.equal(view.cursor(), 4)
-  rig.producer.evict(view)
-  assert.equal(view.keptFrom(), Infinity)
-})
-
-test("keptFrom of a 'latest' consumer keeps nothing", () => {
-  assert.equal(new QueueRig(3).join('latest').view.keptFrom(), Infinity)
-})
-
 test('Whatever a consumer writes into its page, the producer goes on', () => {
   const word = fc.oneof(
     fc.constantFrom(0, 1, -1),
@@ -320,7 +293,7 @@ test('Whatever a consumer writes into its page, the producer goes on', () => {
         const offender = rig.producer.offender()
         assert.ok(offender === undefined || offender.consumer === view)
         const [worst] = rig.producer.blockers()
-        assert.ok(worst === undefined || worst.held + worst.unread <= 64 + count)
+        assert.ok(worst === undefined || worst.held + worst.releasing + worst.unread <= 128 + count)
         const ticket = rig.publish()
         if (ticket === undefined) continue
         const frame = honest.consumer.acquire()!
@@ -329,4 +302,101 @@ test('Whatever a consumer writes into its page, the producer goes on', () => {
       }
     }),
   )
+})
+
+test('A slot without a buffer is never taken, and one that gets another is taken with its new serial', () => {
+  const rig = new QueueRig(4)
+  for (const slot of takeAll(rig.producer)) {
+    if (slot === 2) rig.producer.strip(slot)
+    else rig.producer.cancel(slot)
+  }
+  assert.deepEqual([rig.producer.bufferCount, rig.producer.emptySlot()], [3, 2])
+  assert.deepEqual(takeAll(rig.producer).sort(), [0, 1, 3])
+  assert.equal(rig.producer.equip(2), 2)
+  assert.deepEqual([rig.producer.bufferCount, rig.producer.emptySlot()], [4, undefined])
+  assert.equal(rig.producer.take(), 2)
+  rig.publishBuffer(2)
+  assert.equal(readBufferSerial(rig.page, page.descriptorAt(2)), 2)
+})
+
+test('The epoch of a producer is in its page', () => {
+  const words = wordsOf(page.queuePageBytes(2) / 4)
+  new QueueProducer(words, 2, 2 ** 40 + 5)
+  assert.equal(new CounterReader(words, page.QUEUE_EPOCH).load(), 2 ** 40 + 5)
+})
+
+test('What a consumer gives back while something uses it is not taken before that is over', () => {
+  const rig = new QueueRig(4)
+  const { consumer, view } = rig.connect('fifo', 1)
+  const seen: number[] = []
+  for (let i = 0; i < 2; i++) {
+    rig.publish()
+    seen.push(consumer.acquire()!.bufferIndex)
+    consumer.releaseLater(seen[i]!)
+  }
+  assert.deepEqual([view.held, view.releasingCount, consumer.held], [0, 2, 0])
+  rig.publish()
+  assert.deepEqual(
+    takeAll(rig.producer).filter((slot) => seen.includes(slot)),
+    [],
+  )
+  assert.equal(rig.producer.blockers()[0]?.releasing, 2)
+  consumer.releaseDone(seen[0]!)
+  assert.deepEqual(takeAll(rig.producer), [seen[0]])
+})
+
+test('A buffer that is given back later at any moment of take() is not handed out', () => {
+  for (let at = 0; at < 12; at++) {
+    const rig2: { release: () => void } = { release: () => {} }
+    const given = new Interruption(at, () => {
+      rig2.release()
+    })
+    const rig = new QueueRig(3, given.wrap)
+    const { consumer } = rig.connect('fifo')
+    rig.publish()
+    const held = consumer.acquire()!.bufferIndex
+    rig.publish()
+    rig2.release = () => {
+      consumer.releaseLater(held)
+    }
+    given.arm()
+    assert.equal(takeAll(rig.producer).includes(held), false, `Given back before access ${at}`)
+  }
+})
+
+test('A frame whose fence is pending is not taken, and its slot is free once it has signalled', () => {
+  const rig = new QueueRig(3)
+  const slot = rig.producer.take()!
+  rig.publishBuffer(slot, {}, 1)
+  rig.publish()
+  assert.equal(rig.producer.pendingCount, 1)
+  assert.equal(takeAll(rig.producer).includes(slot), false)
+  rig.producer.settle(slot, 0)
+  assert.equal(rig.producer.pendingCount, 0)
+  assert.equal(rig.producer.take(), slot)
+})
+
+test('The newest frame that is ready is kept beside the newest, and counted on its own', () => {
+  const rig = new QueueRig(3)
+  const ready = rig.producer.take()!
+  rig.publishBuffer(ready)
+  const pending = rig.producer.take()!
+  rig.publishBuffer(pending, {}, 1)
+  assert.deepEqual([rig.page.load(page.QUEUE_PUBLISHED), rig.page.load(page.QUEUE_READY)], [2, 1])
+  assert.equal(rig.producer.firstTicket('latest'), 1)
+  assert.equal(takeAll(rig.producer).length, 1)
+  rig.producer.settle(pending, -5)
+  assert.equal(rig.page.load(page.QUEUE_READY), 2)
+  assert.deepEqual(takeAll(rig.producer), [ready])
+})
+
+test('A fence that signals after that of a later frame moves nothing back', () => {
+  const rig = new QueueRig(4)
+  const [first, second] = [rig.producer.take()!, rig.producer.take()!]
+  rig.publishBuffer(first, {}, 1)
+  rig.publishBuffer(second, {}, 1)
+  rig.producer.settle(second, 0)
+  rig.producer.settle(first, 0)
+  assert.equal(rig.page.load(page.QUEUE_READY), 2)
+  assert.equal(takeAll(rig.producer).includes(second), false)
 })

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { onWarning } from '#src/index.js'
+import { encodeHello, OUR_HELLO } from '#src/interprocess/hello.js'
 import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { encodeJoin } from '#src/interprocess/queue-message.js'
 import { CONSUMER_CLAIMS, CONSUMER_CURSOR } from '#src/interprocess/queue-page.js'
@@ -143,7 +144,7 @@ test('A viewer that sends garbage after it joined is dropped', async (t) => {
     const page = new ViewerPage()
     const bell = new Doorbell()
     const fd = OwnedFd.adopt(native().connect(path))
-    const hello = encodeMessage(MessageType.hello, 0, new Uint8Array(0))
+    const hello = encodeMessage(MessageType.hello, 0, encodeHello(OUR_HELLO))
     const join = encodeMessage(MessageType.queueJoin, 0, encodeJoin({ mode: 'latest', maxHeld: 1 }))
     native().send(fd.number, hello, hello.length)
     const fds = Int32Array.of(page.fd.number, bell.set.number)

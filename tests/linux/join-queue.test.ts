@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { DESCRIPTOR_WORDS } from '#src/interprocess/frame-descriptor.js'
 import { MessageType } from '#src/interprocess/link-message.js'
-import { decodeJoin, encodeWelcome } from '#src/interprocess/queue-message.js'
+import { decodeJoin, encodeWelcome, type BufferEntry } from '#src/interprocess/queue-message.js'
 import {
   descriptorAt,
-  QUEUE_BUFFER_COUNT,
   QUEUE_PUBLISHED,
   QUEUE_RING,
+  QUEUE_SLOT_COUNT,
   queuePageBytes,
 } from '#src/interprocess/queue-page.js'
 import { QueueProducer } from '#src/interprocess/queue-producer.js'
@@ -55,16 +55,16 @@ class Impostor implements Disposable {
   constructor() {
     this.words = this.#mapping.words()
     this.producer = new QueueProducer(this.words, BUFFERS)
+    for (let slot = 0; slot < BUFFERS; slot++) this.producer.equip(slot)
   }
 
   parts(): WelcomeParts {
-    const welcome = { consumerId: 1, bufferCount: BUFFERS, lengthBytes: 4096, firstTicket: 1 }
     return {
       page: this.#page.dup(),
       bell: this.bell.set.dup(),
       buffers: Array.from({ length: BUFFERS }, () => createMemfd('frame', 4096)),
       surplus: [],
-      payload: encodeWelcome(welcome),
+      payload: distorted({}),
     }
   }
 
@@ -136,12 +136,18 @@ function impostorParts(
 
 function distorted(welcome: Partial<Parameters<typeof encodeWelcome>[0]>): Uint8Array<ArrayBuffer> {
   return encodeWelcome({
-    consumerId: 1,
-    bufferCount: BUFFERS,
-    lengthBytes: 4096,
+    consumerIndex: 1,
+    slotCount: BUFFERS,
     firstTicket: 1,
+    buffers: entries({}),
     ...welcome,
   })
+}
+
+/** Three buffers, the first of them distorted. */
+function entries(first: Partial<BufferEntry>): BufferEntry[] {
+  const faithful = (slot: number) => ({ slot, serial: 1, lengthBytes: 4096 })
+  return [{ ...faithful(0), ...first }, faithful(1), faithful(2)]
 }
 
 const distortions: readonly [string, RegExp, (parts: WelcomeParts, impostor: Impostor) => void][] =
@@ -167,19 +173,27 @@ const distortions: readonly [string, RegExp, (parts: WelcomeParts, impostor: Imp
         parts.payload = new Uint8Array(0)
       },
     ],
-    ['one buffer', /EPROTO/, (parts) => (parts.payload = distorted({ bufferCount: 1 }))],
-    ['65 buffers', /EPROTO/, (parts) => (parts.payload = distorted({ bufferCount: 65 }))],
-    ['buffers of 0 bytes', /EPROTO/, (parts) => (parts.payload = distorted({ lengthBytes: 0 }))],
+    [
+      'one buffer',
+      /EPROTO/,
+      (parts) => (parts.payload = distorted({ buffers: entries({}).slice(1, 2) })),
+    ],
+    ['65 slots', /EPROTO/, (parts) => (parts.payload = distorted({ slotCount: 65 }))],
+    [
+      'buffers of 0 bytes',
+      /EPROTO/,
+      (parts) => (parts.payload = distorted({ buffers: entries({ lengthBytes: 0 }) })),
+    ],
     [
       'buffers of NaN bytes',
       /EPROTO/,
-      (parts) => (parts.payload = distorted({ lengthBytes: Number.NaN })),
+      (parts) => (parts.payload = distorted({ buffers: entries({ lengthBytes: Number.NaN }) })),
     ],
     ['a ticket of 0', /EPROTO/, (parts) => (parts.payload = distorted({ firstTicket: 0 }))],
     [
       'buffers longer than they are',
       /a buffer of 4096 bytes, too small for 4097/,
-      (parts) => (parts.payload = distorted({ lengthBytes: 4097 })),
+      (parts) => (parts.payload = distorted({ buffers: entries({ lengthBytes: 4097 }) })),
     ],
     [
       'an unsealed page',
@@ -197,10 +211,10 @@ const distortions: readonly [string, RegExp, (parts: WelcomeParts, impostor: Imp
       (parts) => (parts.page = replace(parts.page, createMemfd('empty', PAGE_BYTES))),
     ],
     [
-      'a page of another number of buffers',
+      'a page of another number of slots',
       /a page that is no queue/,
       (_parts, impostor) => {
-        impostor.words.store(QUEUE_BUFFER_COUNT, 4)
+        impostor.words.store(QUEUE_SLOT_COUNT, 4)
       },
     ],
     [
