@@ -295,6 +295,7 @@ export class FrameQueue implements AsyncDisposable {
     const heldAtEnd = consumer.held
     this.#producer.consumers.delete(consumer.view)
     consumer[Symbol.dispose]()
+    this.#memory.balance()
     this.#serveWaiters()
     this.#tell({ change: 'left', consumer, heldAtEnd })
   }
@@ -372,7 +373,7 @@ export class FrameQueue implements AsyncDisposable {
       reason ?? new DmaBufError('EPIPE', 'queue', 'Disconnected by the producer'),
     )
     this.#producer.evict(consumer.view)
-    this.#memory.replaceParked()
+    this.#memory.balance()
     this.#serveWaiters()
   }
 }

@@ -70,38 +70,27 @@ export class QueueMemory implements Disposable {
    * @throws {DmaBufError} ENOMEM
    */
   take(orAsk = false): number | undefined {
-    const wanted = this.#depth + this.#producer.parkedCount
-    if (this.#producer.bufferCount < wanted) this.replaceParked()
-    for (;;) {
-      const slot = orAsk ? this.#producer.takeOrAsk() : this.#producer.take()
-      if (slot === undefined) return undefined
-      if (this.#producer.bufferCount > wanted) this.#strip(slot)
-      else {
-        this.#fit(slot)
-        return slot
-      }
-    }
+    if (this.#producer.bufferCount !== this.#wanted) this.balance()
+    const slot = orAsk ? this.#producer.takeOrAsk() : this.#producer.take()
+    if (slot !== undefined) this.#fit(slot)
+    return slot
   }
 
-  /** Gives free slots buffers in place of those that leaving consumers keep, as far as memory goes. */
-  replaceParked(): void {
-    const wanted = this.#depth + this.#producer.parkedCount
-    if (wanted >= this.#tooMany) return
-    let hasChanged = false
-    while (this.#producer.bufferCount < wanted) {
-      const slot = this.#producer.emptySlot()
+  /**
+   * Gives empty slots buffers in place of those that leaving consumers keep, as far as memory goes; takes
+   * away what is too much once they have given them back.
+   */
+  balance(): void {
+    const wanted = this.#wanted
+    const before = this.#producer.bufferCount
+    if (before >= wanted) this.#tooMany = Number.POSITIVE_INFINITY
+    while (this.#producer.bufferCount < wanted && wanted < this.#tooMany) this.#grow(wanted)
+    while (this.#producer.bufferCount > wanted) {
+      const slot = this.#producer.take()
       if (slot === undefined) break
-      try {
-        this.#equip(slot)
-        hasChanged = true
-      } catch (error) {
-        this.#tooMany = wanted
-        const message = `A buffer that a consumer keeps cannot be replaced: ${thrownText(error)}`
-        warn({ rule: 'DMABUF_QUEUE_MEMORY', message })
-        break
-      }
+      this.#strip(slot)
     }
-    if (hasChanged) this.#changed()
+    if (this.#producer.bufferCount !== before) this.#changed()
   }
 
   /**
@@ -130,6 +119,11 @@ export class QueueMemory implements Disposable {
       for (const slot of free) this.#producer.cancel(slot)
     }
     if (free.length > 0) this.#changed()
+  }
+
+  /** Buffers there should be. */
+  get #wanted(): number {
+    return this.#depth + this.#producer.parkedCount
   }
 
   /** Closes all buffers. */
@@ -161,6 +155,21 @@ export class QueueMemory implements Disposable {
     this.#changed()
   }
 
+  #grow(wanted: number): void {
+    const slot = this.#producer.emptySlot()
+    if (slot === undefined) {
+      this.#tooMany = wanted
+      return
+    }
+    try {
+      this.#equip(slot)
+    } catch (error) {
+      this.#tooMany = wanted
+      const message = `A buffer that a consumer keeps cannot be replaced: ${thrownText(error)}`
+      warn({ rule: 'DMABUF_QUEUE_MEMORY', message })
+    }
+  }
+
   #equip(slot: number): void {
     this.#put(slot, this.#allocate(this.#lengthBytes))
   }
@@ -176,6 +185,5 @@ export class QueueMemory implements Disposable {
     old.buffer?.close()
     this.#slots[slot] = { ...old, buffer: undefined }
     this.#producer.strip(slot)
-    this.#changed()
   }
 }

@@ -130,7 +130,7 @@ test('What a leaving consumer keeps is replaced, and taken away again when it is
   lab.publish()
   joined.claim(1 << lab.memory.slots[1]!.slot)
   producer.evict(joined.view)
-  lab.memory.replaceParked()
+  lab.memory.balance()
   assert.deepEqual([producer.bufferCount, lab.memory.depth, lab.open.length], [5, 4, 5])
   const seen = new Set(Array.from({ length: 20 }, () => lab.publish()))
   assert.equal(seen.has(1), false)
