@@ -14,7 +14,8 @@ import {
   MessageType,
 } from '#src/interprocess/link-message.js'
 import * as page from '#src/interprocess/queue-page.js'
-import { TIMELINE_FUTEX_OFFSET, TIMELINE_PAGE_BYTES } from '#src/interprocess/timeline-page.js'
+import * as member from '#src/interprocess/member-page.js'
+import { linkLayout } from '#src/linux/link-member.js'
 import { filesUnder, ROOT, textOf } from './helpers/source-tree.js'
 
 // Comes with the figures of the bench: until then its links lead nowhere.
@@ -84,8 +85,26 @@ test('docs/wire-format.md has the numbers of the source', () => {
     `| 2 | u8 | version, ${LINK_VERSION} |`,
     `| ${HEADER_BYTES} | | payload`,
     `at most ${MAX_MESSAGE_BYTES} bytes with its header`,
-    `on word ${TIMELINE_FUTEX_OFFSET / 4} of the timeline page`,
-    `written by the owner, ${TIMELINE_PAGE_BYTES} bytes`,
+    `| 0 | atomic | magic ${hex(member.MEMBER_MAGIC)} ("DMMB" in memory), stored last`,
+    `\`slots\` fence slots (1 to ${member.MAX_SLOTS})`,
+    `room for \`buffers\` (0 to ${member.MAX_MEMBER_BUFFERS})`,
+    `blocks of watch words (1 to ${member.MAX_MEMBERS})`,
+    `A link's have ${linkLayout.shape.slots} slots, no buffers, one block`,
+    `| change log | ${member.LOG_ENTRIES} | word \`n % ${member.LOG_ENTRIES}\``,
+    `| locks | ${member.LOCK_WORDS} per buffer`,
+    `| fence lists | ${member.LIST_WORDS} per buffer |`,
+    `| fence slots | ${member.SLOT_WORDS} per slot |`,
+    `| watch words | ${member.WATCH_WORDS} per slot, for each block |`,
+    `| ${member.MEMBER_SLOTS}, ${member.MEMBER_BUFFERS}, ${member.MEMBER_MEMBERS} | atomic | slots, buffers, members |`,
+    `| ${member.MEMBER_EPOCH} | atomic | epoch of the group`,
+    `| ${member.MEMBER_SLEEPS} | atomic | not 0 while a thread`,
+    `| ${member.MEMBER_LOG}, ${member.MEMBER_LOG + 1} | atomic | counter: changes in the log |`,
+    `| ${member.SLOT_GENERATION} | atomic | generation: 0 never used`,
+    `| ${member.SLOT_ERRNO} | atomic | errno`,
+    `| ${member.SLOT_COUNTER}, ${member.SLOT_COUNTER + 1} | atomic | counter: highest seqno`,
+    `| ${member.SLOT_NEXT}, ${member.SLOT_NEXT_GENERATION} | plain | with an errno`,
+    `| ${member.WATCH_HAZARD} | atomic | hazard`,
+    `| ${member.WATCH_WISH} | atomic | wish`,
     ...Object.entries(MessageType).map(([name, type]) => `| ${type} | ${name} |`),
   ]
   assert.deepEqual(

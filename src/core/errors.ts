@@ -107,7 +107,7 @@ export class DmaBufError extends Error {
   constructor(code: Errno, operation: string, message: string, options: DmaBufErrorOptions = {}) {
     super(`${code}: ${message}`, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
-    const number = NUMBERS[code]
+    const number = numberOf(code)
     this.errno = number === undefined ? undefined : -number
     this.operation = operation
     this.rule = options.rule
@@ -133,8 +133,13 @@ export function errnoName(errno: number): Errno {
 
 /** The positive errno number of a name, or of what errnoName() made of one; EPROTO's for any other. */
 export function errnoNumber(code: Errno): number {
+  return numberOf(code) ?? 71
+}
+
+// Other programs have errors that we have no name for: those are called by their numbers.
+function numberOf(code: string): number | undefined {
   const number = NUMBERS[code] ?? Number(/^E([1-9]\d{0,3})$/.exec(code)?.[1])
-  return number <= MAX_ERRNO ? number : 71
+  return number <= MAX_ERRNO ? number : undefined
 }
 
 /**

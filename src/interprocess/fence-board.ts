@@ -32,6 +32,7 @@ export interface Waker {
 
 /** Another member as the owner of a board sees it. */
 interface Watcher {
+  readonly member: number
   readonly words: Words
   /** Its block of watch words that is about our slots. */
   readonly block: number
@@ -58,7 +59,7 @@ export class FenceBoard {
   readonly layout: MemberLayout
   readonly #words: Words
   readonly #waker: Waker
-  readonly #watchers = new Map<number, Watcher>()
+  #watchers: readonly Watcher[] = []
   readonly #pins: Int32Array
   readonly #free: number[] = []
   /** Slots without a pin, oldest first from #oldest on. */
@@ -88,12 +89,18 @@ export class FenceBoard {
    * @param block - of its watch words: which is about us
    */
   admit(member: number, words: Words, block: number): void {
-    this.#watchers.set(member, { words, block })
+    this.dismiss(member)
+    this.#watchers = [...this.#watchers, { member, words, block }]
   }
 
   /** Forgets a member that is dead or evicted: its words count no more. */
   dismiss(member: number): void {
-    this.#watchers.delete(member)
+    this.#watchers = this.#watchers.filter((watcher) => watcher.member !== member)
+  }
+
+  /** Rings everybody: who keeps slots without need looks, and lets them go. */
+  ringAll(): void {
+    for (const { member } of this.#watchers) this.#waker.ring(member)
   }
 
   /** Slots that are in use, or kept by somebody. */
@@ -152,10 +159,10 @@ export class FenceBoard {
     storeCounter(words, at, seqno)
     this.#log(slot)
     let sleeps = false
-    for (const [member, watcher] of this.#watchers) {
-      const wish = watcher.words.load(this.layout.watchAt(watcher.block, slot) + WATCH_WISH)
+    for (const { member, words: theirs, block } of this.#watchers) {
+      const wish = theirs.load(this.layout.watchAt(block, slot) + WATCH_WISH)
       if (isGranted(wish, before, seqno)) this.#waker.ring(member)
-      if (watcher.words.load(MEMBER_SLEEPS) !== 0) sleeps = true
+      if (theirs.load(MEMBER_SLEEPS) !== 0) sleeps = true
     }
     if (sleeps) this.#waker.wake(slot)
   }
@@ -188,7 +195,8 @@ export class FenceBoard {
   /** The member that keeps most of the retired slots, and how many; undefined where none does. */
   get hoarder(): { readonly member: number; readonly slots: number } | undefined {
     let most: { member: number; slots: number } | undefined
-    for (const [member, watcher] of this.#watchers) {
+    for (const watcher of this.#watchers) {
+      const { member } = watcher
       let slots = 0
       for (let i = this.#oldest; i < this.#retired.length; i++)
         if (this.#isHeldBy(watcher, this.#retired[i]!)) slots++
@@ -205,10 +213,10 @@ export class FenceBoard {
     words.store(at + SLOT_ERRNO, errno)
     this.#log(slot)
     let sleeps = false
-    for (const [member, watcher] of this.#watchers) {
-      if (watcher.words.load(this.layout.watchAt(watcher.block, slot) + WATCH_WISH) !== 0)
-        this.#waker.ring(member)
-      if (watcher.words.load(MEMBER_SLEEPS) !== 0) sleeps = true
+    for (const { member, words: theirs, block } of this.#watchers) {
+      const wish = theirs.load(this.layout.watchAt(block, slot) + WATCH_WISH)
+      if (wish !== 0) this.#waker.ring(member)
+      if (theirs.load(MEMBER_SLEEPS) !== 0) sleeps = true
     }
     if (sleeps) this.#waker.wake(slot)
   }
@@ -239,7 +247,7 @@ export class FenceBoard {
     const at = this.layout.slotAt(slot)
     const generation = this.#words.read(at + SLOT_GENERATION)
     this.#words.store(at + SLOT_GENERATION, -generation)
-    for (const watcher of this.#watchers.values())
+    for (const watcher of this.#watchers)
       if (this.#isHazard(watcher, slot, generation)) {
         this.#words.store(at + SLOT_GENERATION, generation)
         return false

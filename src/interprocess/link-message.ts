@@ -23,10 +23,13 @@ export const MessageType = {
   queueJoin: 16,
   queueWelcome: 17,
   queueBuffers: 18,
-  /** Argument: a number that the answer repeats. Payload: UTF-8 name. Descriptors: the timeline's page, a doorbell set to be rung through. */
-  timelineShare: 32,
-  /** Descriptors: the watcher's page. */
-  timelineAccept: 33,
+  /** Once in each direction, before anything about fences. Descriptors: a member page, the set of the bell that the sender will ring. */
+  memberPage: 32,
+  /** Argument: a number that the answer repeats. Payload: see fence-message. */
+  timelineShare: 33,
+  fenceShare: 34,
+  /** Argument: that of what was taken. The slot is watched now. */
+  fenceAccept: 35,
 } as const
 
 /** A received message, without its descriptors. */

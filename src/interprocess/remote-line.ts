@@ -85,7 +85,7 @@ export class RemoteLine {
       const errno = theirs.load(at + SLOT_ERRNO)
       if (errno === 0) {
         this.#listener.advanced(seqno)
-        if (this.#slot < 0 || !this.#keeper.wish(this.#slot)) return
+        if (this.#listener.wanted === undefined || !this.#keeper.wish(this.#slot)) return
       } else if (!this.#goOn(at, counter.load(), errno)) return
       else if (++moves > MAX_MOVES) {
         this.#listener.ended(EPROTO)

@@ -26,6 +26,7 @@ export {
 export type { QueueOptions, SlowConsumerPolicy } from '../frames/queue-options.js'
 export { serveFrames } from './serve-frames.js'
 export { serveLinks, type LinkListener } from './serve-links.js'
+export { receiveFence, shareFence } from './share-fence.js'
 export { shareTimeline } from './share-timeline.js'
 export type { FrameMetadata, WritableFrame } from '../frames/writable-frame.js'
 export type { Rectangle } from '../interprocess/frame-descriptor.js'

@@ -1,23 +1,16 @@
 import { DmaBufError } from '../core/errors.js'
 import type { Fence } from '../core/fence/fence.js'
-import { checkSeqno, Timeline } from '../core/fence/timeline.js'
+import { checkSeqno, type Timeline } from '../core/fence/timeline.js'
 import type { WaitOptions } from '../core/host.js'
 import { checkWait } from '../core/wait.js'
+import type { FollowedTimeline } from '../interprocess/followed-timeline.js'
 import { MessageType } from '../interprocess/link-message.js'
-import {
-  TIMELINE_FUTEX_OFFSET,
-  TIMELINE_PAGE_BYTES,
-  TimelinePageReader,
-  WATCHER_SLEEPS_OFFSET,
-  WatcherPageWriter,
-} from '../interprocess/timeline-page.js'
-import { DoorbellListener } from './doorbell.js'
-import type { Link, Received } from './link.js'
-import { MapMode, Mapping } from './mapping.js'
-import { checkReceivedMemory, createMemfd, sealForReaders } from './memfd.js'
+import { signalOwing, type Wake } from './futex-wakes.js'
+import { LinkMember } from './link-member.js'
+import type { Link } from './link.js'
 import { native } from './native.js'
-import type { OwnedFd } from './owned-fd.js'
-import { TimelinePublisher } from './timeline-publisher.js'
+import { sleepersOffset, SLEEPS_OFFSET } from './own-member.js'
+import type { RemoteMember } from './remote-member.js'
 
 const SLICE_MS = 20
 const TURNS_BETWEEN_LOOKS = 64
@@ -30,82 +23,46 @@ export interface BlockingWaitOptions {
   readonly signalFirst?: { readonly timeline: Timeline; readonly seqno: number }
 }
 
+/** Where a remote timeline comes from. */
+interface Source {
+  readonly link: Link
+  readonly remote: RemoteMember
+}
+
 /**
- * Another process's timeline, read from shared memory. Its fences are ordinary ones.
+ * Another process's timeline, read from shared memory. Its fences are ordinary ones, and fail one by one.
  *
  * When the owner dies, what it had signalled counts, and the rest fails with EOWNERDEAD, once.
  */
 export class RemoteTimeline implements Disposable {
   readonly name: string
   readonly #link: Link
-  readonly #reader: TimelinePageReader
-  readonly #mapping: Mapping
-  readonly #own: Mapping
-  readonly #watcher: WatcherPageWriter
+  readonly #remote: RemoteMember
+  readonly #followed: FollowedTimeline
   readonly #timeline: Timeline
-  readonly #resources: Disposable[]
   #closed = false
 
-  /** @internal Use receiveTimeline(). @param page - moved @param set - moved */
-  constructor(name: string, link: Link, parts: { page: OwnedFd; set: OwnedFd; own: OwnedFd }) {
+  /** @internal Use receiveTimeline(). */
+  constructor(name: string, followed: FollowedTimeline, { link, remote }: Source) {
     this.name = name
     this.#link = link
-    checkReceivedMemory(parts.page, TIMELINE_PAGE_BYTES, 'a timeline')
-    this.#mapping = new Mapping(parts.page, TIMELINE_PAGE_BYTES, MapMode.readOnly)
-    this.#own = new Mapping(parts.own, TIMELINE_PAGE_BYTES, MapMode.shared)
-    this.#resources = [this.#own, this.#mapping]
-    try {
-      this.#reader = new TimelinePageReader(this.#mapping.words())
-      this.#watcher = new WatcherPageWriter(this.#own.words())
-      sealForReaders(parts.own)
-      this.#timeline = this.#newTimeline()
-      this.#resources.unshift(this.#listen(parts.set), this.#followLink())
-    } catch (error) {
-      for (const resource of this.#resources) resource[Symbol.dispose]()
-      throw error
-    }
-  }
-
-  #newTimeline(): Timeline {
-    return new Timeline(this.name, {
-      refresh: () => {
-        this.#refresh()
-      },
-      // Asks before it looks a last time, so that no signal falls in between.
-      enable: () => {
-        this.#watcher.bell.ask()
-        this.#refresh()
-      },
-    })
-  }
-
-  #listen(set: OwnedFd): DoorbellListener {
-    const rung = (): void => {
-      if (this.#timeline.hasPending) this.#watcher.bell.ask()
-      this.#refresh()
-    }
-    return new DoorbellListener(set, rung, (error) => this.#timeline.closeWith(error))
-  }
-
-  #followLink(): Disposable {
-    return this.#link.onEnd(({ clean, error }) => {
-      this.#refresh()
-      const by = this.#link.closed ? 'we have' : `its owner (pid ${this.#link.peer.pid}) has`
-      const gone = `Timeline ${this.name}: ${by} closed the link`
-      this.#timeline.closeWith(clean ? new DmaBufError('ENOENT', 'timeline', gone) : error)
-    })
+    this.#remote = remote
+    this.#followed = followed
+    this.#timeline = followed.timeline
   }
 
   /** The highest seqno that its owner has signalled. */
   get value(): number {
-    this.#refresh()
+    this.#followed.look()
     return this.#timeline.value
   }
 
   /** The fence that signals when the owner reaches `seqno`. Watched only while somebody waits. */
   fence(seqno: number): Fence {
-    this.#refresh()
-    return this.#timeline.fence(seqno)
+    // Before the look: what fails just now is then told exactly.
+    const fence = this.#timeline.fence(seqno)
+    this.#followed.look()
+    return fence
   }
 
   /** Settles when the owner reaches `seqno`. */
@@ -128,9 +85,10 @@ export class RemoteTimeline implements Disposable {
       this.#reached(seqno)
       return
     }
-    let wake: Mapping | undefined
+    let wake: Wake | undefined
     try {
-      if (signalFirst !== undefined) wake = signalOwing(signalFirst)
+      if (signalFirst !== undefined)
+        wake = signalOwing(() => signalFirst.timeline.signal(signalFirst.seqno))
       for (let turn = 1; !this.#reached(seqno); turn++) {
         // The clock is read only for whoever has a deadline: it is a tenth of what a turn costs here.
         const leftMs = deadline === Infinity ? SLICE_MS : deadline - performance.now()
@@ -143,7 +101,7 @@ export class RemoteTimeline implements Disposable {
         if (!woken || turn % TURNS_BETWEEN_LOOKS === 0) this.#link.pump()
       }
     } finally {
-      if (wake !== undefined) native().futexWake(wake.handle, TIMELINE_FUTEX_OFFSET)
+      if (wake !== undefined) native().futexWake(wake.mapping.handle, wake.offset)
     }
   }
 
@@ -151,8 +109,8 @@ export class RemoteTimeline implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#timeline.close()
-    for (const resource of this.#resources) resource[Symbol.dispose]()
+    const message = `Timeline was closed: ${this.name}`
+    this.#remote.fences.close(this.#followed, new DmaBufError('ENOENT', 'timeline', message))
   }
 
   [Symbol.dispose](): void {
@@ -161,45 +119,32 @@ export class RemoteTimeline implements Disposable {
 
   #reached(seqno: number): boolean {
     if (this.#timeline.value >= seqno) return true
-    this.#refresh()
+    this.#followed.look()
     if (this.#timeline.value >= seqno) return true
     if (this.#timeline.end !== undefined) throw this.#timeline.end
     return false
   }
 
-  #sleep(ms: number, wake: Mapping | undefined): boolean {
-    const at = TIMELINE_FUTEX_OFFSET
-    const { handle } = this.#mapping
-    const own = this.#own.handle
-    const expected = this.#reader.expectedWord
+  #sleep(ms: number, wake: Wake | undefined): boolean {
+    const { own, mapping } = this.#remote
+    const { slot, expectedWord } = this.#followed
+    const at = sleepersOffset(own.layout, slot)
+    const { handle } = own.mapping
     const result =
       wake === undefined
-        ? native().futexSleep(handle, at, expected, ms, own, WATCHER_SLEEPS_OFFSET)
-        : native().futexSleep(handle, at, expected, ms, own, WATCHER_SLEEPS_OFFSET, wake.handle, at)
+        ? native().futexSleep(mapping.handle, at, expectedWord, ms, handle, SLEEPS_OFFSET)
+        : native().futexSleep(
+            mapping.handle,
+            at,
+            expectedWord,
+            ms,
+            handle,
+            SLEEPS_OFFSET,
+            wake.mapping.handle,
+            wake.offset,
+          )
     return result >= 0
   }
-
-  #refresh(): void {
-    if (this.#closed) return
-    this.#timeline.advance(this.#reader.load())
-    const code = this.#reader.endCode
-    if (code === undefined) return
-    this.#timeline.advance(this.#reader.load())
-    this.#timeline.closeWith(
-      new DmaBufError(code, 'timeline', `Timeline ${this.name} was ended by its owner`),
-    )
-  }
-}
-
-function signalOwing({
-  timeline,
-  seqno,
-}: {
-  timeline: Timeline
-  seqno: number
-}): Mapping | undefined {
-  const publisher = TimelinePublisher.of(timeline)
-  return publisher.signalWithoutWake(timeline, seqno) ? publisher.mapping : undefined
 }
 
 /**
@@ -212,34 +157,13 @@ export async function receiveTimeline(
   from: Link,
   options: WaitOptions = {},
 ): Promise<RemoteTimeline> {
-  const offer = await from.next(MessageType.timelineShare, options)
-  if (offer === undefined)
-    throw new DmaBufError('EPIPE', 'receiveTimeline', 'The peer left without sharing a timeline')
-  return accept(from, offer)
-}
-
-async function accept(from: Link, offer: Received): Promise<RemoteTimeline> {
-  const [page, set, ...surplus] = offer.fds
-  const own = createMemfd('watcher', TIMELINE_PAGE_BYTES)
-  try {
-    for (const fd of surplus) fd.close()
-    if (page === undefined || set === undefined)
-      throw new DmaBufError('EPROTO', 'receiveTimeline', 'The peer sent no timeline')
-    const name = new TextDecoder().decode(offer.payload.subarray(0, 200))
-    const timeline = new RemoteTimeline(name, from, { page, set, own })
-    try {
-      const { argument } = offer
-      await from.post(MessageType.timelineAccept, new Uint8Array(0), { fds: [own], argument })
-    } catch (error) {
-      timeline.close()
-      throw error
-    }
-    return timeline
-  } catch (error) {
-    set?.close()
-    throw error
-  } finally {
-    page?.close()
-    own.close()
-  }
+  return LinkMember.of(from).take(
+    MessageType.timelineShare,
+    ({ remote, at, names }) => {
+      const followed = remote.fences.follow(at, names)
+      if (followed === undefined) return undefined
+      return new RemoteTimeline(names.timelineName, followed, { link: from, remote })
+    },
+    options,
+  )
 }

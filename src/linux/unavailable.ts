@@ -20,9 +20,11 @@ export const importFd = unavailable
 export const inheritLink = unavailable
 export const linkPair = unavailable
 export const openMemfdHeap = unavailable
+export const receiveFence = unavailable
 export const receiveTimeline = unavailable
 export const serveFrames = unavailable
 export const serveLinks = unavailable
+export const shareFence = unavailable
 export const shareTimeline = unavailable
 
 /** Throws when made or adopted. */

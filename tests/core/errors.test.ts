@@ -69,7 +69,10 @@ test(
 )
 
 test('errnoName spells a number without a name, errnoNumber reads it back', () => {
-  for (const number of [6, 4000, 4095]) assert.equal(errnoNumber(errnoName(number)), number)
+  for (const number of [6, 4000, 4095]) {
+    assert.equal(errnoNumber(errnoName(number)), number)
+    assert.equal(new DmaBufError(errnoName(number), 'x', 'Far away').errno, -number)
+  }
 })
 
 test('errnoNumber takes EPROTO for a name without a number', () => {

@@ -2,18 +2,14 @@
 // Method: the owner is a process of its own; blocking waits block this one.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createTimeline, type DmaBufError } from '#src/index.js'
-import { MessageType } from '#src/interprocess/link-message.js'
+import { createTimeline } from '#src/index.js'
+import { SLOT_COUNTER } from '#src/interprocess/member-page.js'
 import { storeCounter } from '#src/interprocess/shared-counter.js'
-import { TIMELINE_PAGE_BYTES, TimelinePageWriter } from '#src/interprocess/timeline-page.js'
+import { LinkMember } from '#src/linux/link-member.js'
 import { inheritLink, linkPair } from '#src/linux/link-pair.js'
-import { MapMode, Mapping } from '#src/linux/mapping.js'
-import { createMemfd } from '#src/linux/memfd.js'
-import type { OwnedFd } from '#src/linux/owned-fd.js'
 import { receiveTimeline } from '#src/linux/remote-timeline.js'
 import { shareTimeline } from '#src/linux/share-timeline.js'
-import { regularFile, silentBell, unsealedMemory } from '../helpers/hostile.js'
-import { countResources, settled, until } from '../helpers/leaks.js'
+import { settled, until } from '../helpers/leaks.js'
 import { Remote } from '../helpers/remote.js'
 import { socketPath } from '../helpers/socket-path.js'
 import { TimelineOwner } from '../helpers/timeline-owner.js'
@@ -96,7 +92,7 @@ test('When the owner closes its timeline, what is pending fails with ENOENT, onc
   const reached = seen.timeline.fence(1).wait()
   const waiting = assert.rejects(pending.wait(), {
     code: 'ENOENT',
-    message: 'ENOENT: Timeline work was ended by its owner',
+    message: `ENOENT: Timeline work was ended by its owner (process ${owner.pid})`,
   })
   await owner.remote.run(({ state }) => {
     state.timeline.signal(1)
@@ -289,53 +285,6 @@ test('RemoteTimeline.waitSync wakes for each seqno across 2^32', async (t) => {
   }
 })
 
-/** What receiveTimeline() says to an owner that sends these descriptors, which leave nothing behind. */
-async function refusalOf(make: () => OwnedFd[]): Promise<DmaBufError> {
-  await settled()
-  const before = countResources()
-  const [ours, theirs] = linkPair()
-  const owner = inheritLink(theirs)
-  const fds = make()
-  await owner.post(MessageType.timelineShare, new Uint8Array(1), { fds })
-  for (const fd of fds) fd.close()
-  const error = await receiveTimeline(ours).then(
-    () => assert.fail('It was taken'),
-    (thrown: unknown) => thrown as DmaBufError,
-  )
-  await ours.close()
-  await owner.close()
-  await settled()
-  assert.deepEqual(countResources(), before)
-  return error
-}
-
-/** A page of a timeline that we may write to, and its words. */
-function forgedPage(): { fd: OwnedFd; mapping: Mapping } {
-  const fd = createMemfd('timeline', TIMELINE_PAGE_BYTES)
-  return { fd, mapping: new Mapping(fd, TIMELINE_PAGE_BYTES, MapMode.shared) }
-}
-
-function blankTimeline(): OwnedFd {
-  const { fd, mapping } = forgedPage()
-  new TimelinePageWriter(mapping.words()).signal(1)
-  mapping.close()
-  return fd
-}
-
-test('receiveTimeline refuses pages and doorbells that are none, and leaves nothing', async () => {
-  const cases: readonly [RegExp, () => OwnedFd[]][] = [
-    [/sent no timeline/, () => []],
-    [/sent no timeline/, () => [blankTimeline()]],
-    [/not sealed against shrinking/, () => [unsealedMemory(4096), silentBell()]],
-    [/of 4095 bytes, too small/, () => [createMemfd('small', 4095), silentBell()]],
-    [/a page that is no timeline/, () => [createMemfd('empty', 4096), silentBell()]],
-    [/no memory as a timeline/, () => [regularFile(), silentBell()]],
-    [/sent no doorbell/, () => [blankTimeline(), regularFile()]],
-    [/sent no doorbell/, () => [blankTimeline(), regularFile(), silentBell()]],
-  ]
-  for (const [reason, make] of cases) assert.match(String(await refusalOf(make)), reason)
-})
-
 test('receiveTimeline says that the peer left, died, or shared nothing in time', async () => {
   const [ours, theirs] = linkPair()
   const owner = inheritLink(theirs)
@@ -349,15 +298,15 @@ test('receiveTimeline says that the peer left, died, or shared nothing in time',
 test('A timeline whose page goes back keeps its value, and a blocking wait still ends', async () => {
   const [ours, theirs] = linkPair()
   const owner = inheritLink(theirs)
-  const { fd, mapping } = forgedPage()
-  const words = mapping.words()
-  new TimelinePageWriter(words).signal(9)
-  const bell = silentBell()
-  await owner.post(MessageType.timelineShare, new Uint8Array(1), { fds: [fd, bell] })
+  const shared = createTimeline('forged')
+  const sharing = shareTimeline(shared, owner)
   const timeline = await receiveTimeline(ours)
+  await sharing
+  shared.signal(9)
   assert.equal(timeline.value, 9)
+  const { own } = LinkMember.of(owner)
   for (const value of [3, 0, 2 ** 53, Number.MAX_VALUE]) {
-    storeCounter(words, 16, value)
+    storeCounter(own.words, own.layout.slotAt(0) + SLOT_COUNTER, value)
     assert.equal(timeline.value, 9)
   }
   assert.throws(() => timeline.waitSync(10, { timeoutMs: 30 }), { code: 'ETIMEDOUT' })
@@ -367,5 +316,45 @@ test('A timeline whose page goes back keeps its value, and a blocking wait still
   await dying
   timeline.close()
   await ours.close()
-  for (const resource of [fd, bell, mapping]) resource.close()
+})
+
+test('A seqno that its owner failed fails here with the same errno, and the timeline goes on', async (t) => {
+  await using owner = await TimelineOwner.start(socketPath(t))
+  await using seen = await owner.receive()
+  const outcomes: string[] = []
+  for (const seqno of [1, 2, 3, 4, 5])
+    seen.timeline
+      .fence(seqno)
+      .addCallback(({ error }) => outcomes.push(`${seqno} ${error?.code ?? 'reached'}`))
+  await owner.remote.run(({ core, state }) => {
+    state.timeline.signal(1)
+    state.timeline.fail(3, new core.DmaBufError('ENOSPC', 'x', 'Full'))
+    state.timeline.fail(4, new core.DmaBufError('EIO', 'x', 'Broken'))
+    state.timeline.signal(5)
+  })
+  await until(() => outcomes.length === 5)
+  assert.deepEqual(outcomes, ['1 reached', '2 reached', '3 ENOSPC', '4 EIO', '5 reached'])
+  assert.equal(seen.timeline.fence(3).error?.code, 'ENOSPC')
+  await seen.timeline.wait(5)
+})
+
+test('RemoteTimeline.waitSync goes on past seqnos that failed', async (t) => {
+  await using owner = await TimelineOwner.start(socketPath(t))
+  await using seen = await owner.receive()
+  await owner.remote.run(({ core, state }) => {
+    setTimeout(() => state.timeline.fail(1, new core.DmaBufError('EIO', 'x', 'Broken')), 20)
+    setTimeout(() => state.timeline.signal(2), 40)
+  })
+  seen.timeline.waitSync(2, { timeoutMs: 10_000 })
+  assert.equal(seen.timeline.fence(1).error?.code, 'EIO')
+})
+
+test('A fence of another process says in explain() whose it is', async (t) => {
+  await using owner = await TimelineOwner.start(socketPath(t))
+  await using seen = await owner.receive()
+  const text = seen.timeline.fence(3).explain()
+  assert.match(
+    text,
+    new RegExp(`^dmabuf work context \\d+ seqno 3 of process ${owner.pid}: pending$`),
+  )
 })

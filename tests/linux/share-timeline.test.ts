@@ -3,18 +3,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createTimeline } from '#src/index.js'
+import { encodeFenceOffer } from '#src/interprocess/fence-message.js'
 import { MessageType } from '#src/interprocess/link-message.js'
+import { initMemberPage, MemberLayout } from '#src/interprocess/member-page.js'
 import { inheritLink, linkPair } from '#src/linux/link-pair.js'
 import type { Link } from '#src/linux/link.js'
+import { MapMode, Mapping } from '#src/linux/mapping.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import type { OwnedFd } from '#src/linux/owned-fd.js'
 import { receiveTimeline, type RemoteTimeline } from '#src/linux/remote-timeline.js'
 import { shareTimeline } from '#src/linux/share-timeline.js'
-import { regularFile, unsealedMemory } from '../helpers/hostile.js'
+import { regularFile, silentBell, unsealedMemory } from '../helpers/hostile.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
 import { Remote } from '../helpers/remote.js'
 import { socketPath } from '../helpers/socket-path.js'
 import { TimelineOwner } from '../helpers/timeline-owner.js'
+
+const NAME = new TextEncoder().encode('work')
 
 function links(): [Link, Link] {
   const [ours, theirs] = linkPair()
@@ -132,33 +137,78 @@ test('shareTimeline times out, rejects with the reason of a signal, and a late a
   await theirs.close()
 })
 
-test('shareTimeline refuses a watcher page that is none, and leaves nothing', async () => {
+/** A page for a link that is not one in this word. */
+function wrongPage(word: number): OwnedFd {
+  const layout = new MemberLayout({ slots: 12288, buffers: 0, members: 1 })
+  const fd = createMemfd('wrong', layout.lengthBytes)
+  using mapping = new Mapping(fd, layout.lengthBytes, MapMode.shared)
+  const words = mapping.words()
+  initMemberPage(words, layout)
+  words.store(word, 99)
+  return fd
+}
+
+test('shareTimeline and receiveTimeline refuse pages and bells that are none, and leave nothing', async () => {
   const cases: readonly [RegExp, () => OwnedFd[]][] = [
-    [/did not accept/, () => []],
-    [/not sealed against shrinking/, () => [unsealedMemory(4096)]],
-    [/of 4095 bytes, too small/, () => [createMemfd('small', 4095)]],
-    [/a page that is no watcher page/, () => [createMemfd('empty', 4096)]],
-    [/no memory as a watcher page/, () => [regularFile(), regularFile()]],
+    [/sent no member page/, () => []],
+    [/sent no member page/, () => [wrongPage(100)]],
+    [/not sealed against shrinking/, () => [unsealedMemory(4096), silentBell()]],
+    [/of 4096 bytes, too small/, () => [createMemfd('small', 4096), silentBell()]],
+    [/a page that is no member page/, () => [wrongPage(0), silentBell()]],
+    [/a member page for 99 slots/, () => [wrongPage(2), silentBell()]],
+    [/no memory as a member page/, () => [regularFile(), silentBell(), silentBell()]],
+    [/sent no doorbell/, () => [wrongPage(100), regularFile()]],
   ]
-  for (const [reason, make] of cases) {
-    await settled()
-    const before = countResources()
-    const [ours, theirs] = links()
-    const timeline = createTimeline('work')
-    const sharing = shareTimeline(timeline, ours)
-    const offer = await theirs.next(MessageType.timelineShare)
-    for (const fd of offer?.fds ?? []) fd.close()
-    const fds = make()
-    const argument = offer?.argument ?? 0
-    await theirs.post(MessageType.timelineAccept, new Uint8Array(0), { fds, argument })
-    for (const fd of fds) fd.close()
-    await assert.rejects(sharing, (error) => reason.test(String(error)))
-    timeline.close()
-    await ours.close()
-    await theirs.close()
-    await settled()
-    assert.deepEqual(countResources(), before)
+  for (const how of ['share', 'receive'] as const)
+    for (const [reason, make] of cases) {
+      await settled()
+      const before = countResources()
+      const [ours, theirs] = links()
+      const timeline = createTimeline('work')
+      const trying = how === 'share' ? shareTimeline(timeline, ours) : receiveTimeline(ours)
+      const refused = assert.rejects(trying, (error) => reason.test(String(error)))
+      const fds = make()
+      await theirs.post(MessageType.memberPage, new Uint8Array(0), { fds })
+      for (const fd of fds) fd.close()
+      if (how === 'receive') {
+        const offer = { slot: 0, generation: 1, driverName: NAME, timelineName: NAME }
+        await theirs.post(MessageType.timelineShare, encodeFenceOffer(offer))
+      } else {
+        const offer = await theirs.next(MessageType.timelineShare)
+        const argument = offer?.argument ?? 0
+        await theirs.post(MessageType.fenceAccept, new Uint8Array(0), { argument })
+      }
+      await refused
+      timeline.close()
+      await ours.close()
+      await theirs.close()
+      await settled()
+      assert.deepEqual(countResources(), before)
+    }
+})
+
+test('receiveTimeline refuses an offer in no known form, and passes over one that no longer holds', async () => {
+  const [ours, theirs] = links()
+  const kept = createTimeline('kept')
+  await theirs.post(MessageType.timelineShare, new Uint8Array(3))
+  await assert.rejects(receiveTimeline(ours), { code: 'EPROTO', message: /no fence/ })
+  const sharing = shareTimeline(kept, theirs)
+  const seen = await receiveTimeline(ours)
+  await sharing
+  for (const [slot, generation] of [
+    [12288, 1],
+    [0, 0],
+    [0, 99],
+    [2 ** 32 - 1, 2 ** 32 - 1],
+  ] as const) {
+    const offer = { slot, generation, driverName: NAME, timelineName: NAME }
+    await theirs.post(MessageType.timelineShare, encodeFenceOffer(offer))
   }
+  await assert.rejects(receiveTimeline(ours, { timeoutMs: 50 }), { code: 'ETIMEDOUT' })
+  kept.signal(1)
+  await seen.wait(1)
+  await ours.close()
+  await theirs.close()
 })
 
 test('A timeline forgets a watcher that leaves, and one whose link we close', async () => {

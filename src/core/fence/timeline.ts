@@ -18,6 +18,8 @@ export interface TimelineObserver {
 export interface TimelineSource {
   /** Whose it is, for explain(). */
   readonly owner?: string
+  /** Who made its fences; 'dmabuf' where absent. */
+  readonly driverName?: string
   /** Latest known value; asked for when somebody looks at a pending fence. */
   refresh(): void
   /** Somebody waits: progress must be reported from now on. */
@@ -50,7 +52,7 @@ export class Timeline implements Disposable {
   constructor(name: string, source?: TimelineSource) {
     this.name = name
     this.#ops = {
-      driverName: 'dmabuf',
+      driverName: source?.driverName ?? 'dmabuf',
       timelineName: name,
       use64BitSeqno: true,
       ...(source?.owner === undefined ? {} : { owner: source.owner }),
