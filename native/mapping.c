@@ -128,7 +128,18 @@ static void finalize_view(napi_env env, void *data, void *hint) {
   mapping_unref(mapping);
 }
 
-// view(handle, lengthBytes) -> ArrayBuffer over the start of the mapping; undefined where the runtime forbids external memory.
+// Of a view that our own code keeps to itself: nobody can have moved it, so that it is gone with its thread.
+static void finalize_kept_view(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  mapping_t *mapping = hint;
+  if (mapping->detached > 0) mapping->detached--;
+  else mapping->ended++;
+  mapping_unref(mapping);
+}
+
+// view(handle, lengthBytes, kept?) -> ArrayBuffer over the start of the mapping; undefined where the runtime
+// forbids external memory. kept 1: no program will ever see it.
 static napi_value view(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   mapping_t *mapping = mapping_argument(env, &args, 0);
@@ -137,11 +148,13 @@ static napi_value view(napi_env env, napi_callback_info info) {
   if (length < 1 || (uint64_t)length > mapping->length) return number(env, -EINVAL);
 #ifdef DMABUF_NO_EXTERNAL_BUFFERS
   (void)finalize_view;
+  (void)finalize_kept_view;
   return NULL;
 #else
   napi_value buffer = NULL;
-  napi_status status = napi_create_external_arraybuffer(env, mapping->base, (size_t)length,
-                                                        finalize_view, mapping, &buffer);
+  napi_finalize finalize = int_argument(env, &args, 2) == 1 ? finalize_kept_view : finalize_view;
+  napi_status status = napi_create_external_arraybuffer(env, mapping->base, (size_t)length, finalize,
+                                                        mapping, &buffer);
   if (status == napi_no_external_buffers_allowed) return NULL;
   if (status != napi_ok) return number(env, -ENOMEM);
   mapping->references++;

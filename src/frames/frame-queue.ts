@@ -12,6 +12,7 @@ import { QueueProducer } from '../interprocess/queue-producer.js'
 import type { Words } from '../interprocess/words.js'
 import { Consumer } from './consumer.js'
 import { afterTurn, EventLoopTurns } from './event-loop-turns.js'
+import type { FramePort } from './frame-port.js'
 import { QueueMemory, type AllocateBuffer } from './queue-memory.js'
 import { checkFrame, type SlowConsumerPolicy } from './queue-options.js'
 import type { QueueTransport } from './queue-transport.js'
@@ -51,6 +52,8 @@ export interface FrameQueueParts {
   readonly maxConsumers: number
   /** The queue's own page, fresh: as many bytes as queuePageBytes() says for `slotCount`. */
   readonly page: Words
+  /** Makes a place for a consumer in another thread. */
+  readonly openPort: () => FramePort
   /** Stops admitting consumers; those who are about to join are refused with the error. */
   readonly stopServing: (refusal: DmaBufError) => Promise<void>
   /** Frees the page: the queue has stopped using it. */
@@ -199,6 +202,17 @@ export class FrameQueue implements AsyncDisposable {
     this.#memory.resize(lengthBytes)
     this.#shape = { serial: this.#shape.serial + 1, layout, lengthBytes }
     this.#serveWaiters()
+  }
+
+  /**
+   * A place for one consumer in another thread: post it to a worker, which calls openFramePort() with it.
+   * One that nobody opens is taken back when the queue closes.
+   *
+   * @throws {DmaBufError} EBADF after close(), EMFILE
+   */
+  port(): FramePort {
+    if (this.#closed) throw new DmaBufError('EBADF', 'port', 'Queue is closed')
+    return this.#parts.openPort()
   }
 
   /** Calls back whenever a consumer joins or leaves, until the result is disposed. */

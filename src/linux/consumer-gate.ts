@@ -34,10 +34,11 @@ export class ConsumerGate {
    * Admits whoever is at the other end, or refuses it in words. Never rejects.
    *
    * @param link - moved
+   * @param options.patient - waits for its wish to join without a limit
    */
-  async admit(link: Link): Promise<void> {
+  async admit(link: Link, { patient = false } = {}): Promise<void> {
     try {
-      const message = await this.#nextJoin(link)
+      const message = await this.#nextJoin(link, patient ? undefined : JOIN_TIMEOUT_MS)
       if (message === undefined)
         throw new DmaBufError('EPROTO', 'join', 'The peer left before it joined')
       await this.#join(link, message)
@@ -51,10 +52,10 @@ export class ConsumerGate {
     await Promise.all([...this.#joining].map((link) => link.closeWith(refusal)))
   }
 
-  async #nextJoin(link: Link): ReturnType<Link['next']> {
+  async #nextJoin(link: Link, timeoutMs: number | undefined): ReturnType<Link['next']> {
     this.#joining.add(link)
     try {
-      return await link.next(MessageType.queueJoin, { timeoutMs: JOIN_TIMEOUT_MS })
+      return await link.next(MessageType.queueJoin, { timeoutMs })
     } finally {
       this.#joining.delete(link)
     }

@@ -47,7 +47,7 @@ export class Mapping implements Disposable {
 
   /** The mapping as words, which must not be used after close(). */
   words(): Words {
-    this.#wordsBuffer ??= this.#view(this.lengthBytes)
+    this.#wordsBuffer ??= this.#view(this.lengthBytes, 1)
     if (this.#wordsBuffer === undefined) return new NativeWords(this.handle, this.lengthBytes)
     return new ArrayWords(this.#wordsBuffer)
   }
@@ -79,9 +79,10 @@ export class Mapping implements Disposable {
     this.close()
   }
 
-  #view(lengthBytes: number): ArrayBuffer | undefined {
+  /** @param kept - 1 where no program sees it: its thread may end with it */
+  #view(lengthBytes: number, kept: 0 | 1 = 0): ArrayBuffer | undefined {
     if (this.#closed) throw new DmaBufError('EBADF', 'mmap', 'Memory is unmapped')
-    const buffer = native().view(this.handle, lengthBytes)
+    const buffer = native().view(this.handle, lengthBytes, kept)
     if (typeof buffer === 'number')
       throw new DmaBufError(errnoName(-buffer), 'mmap', 'Cannot make a view of mapped memory')
     return buffer

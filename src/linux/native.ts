@@ -31,7 +31,7 @@ export interface Native {
   disown(fd: number): number
 
   map(fd: number, lengthBytes: number, mode: number): MappingHandle | number
-  view(mapping: MappingHandle, lengthBytes: number): ArrayBuffer | number | undefined
+  view(mapping: MappingHandle, lengthBytes: number, kept?: 0 | 1): ArrayBuffer | number | undefined
   end(mapping: MappingHandle, view: ArrayBuffer): number
   unmap(mapping: MappingHandle, lingers?: 0 | 1): number
   copy(mapping: MappingHandle, offset: number, bytes: Uint8Array, into: 0 | 1): number

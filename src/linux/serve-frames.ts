@@ -1,11 +1,9 @@
-import { FrameQueue } from '../frames/frame-queue.js'
-import { checkQueueOptions, type QueueOptions, type QueueShape } from '../frames/queue-options.js'
-import { queuePageBytes } from '../interprocess/queue-page.js'
-import { ConsumerGate } from './consumer-gate.js'
+import type { FrameQueue } from '../frames/frame-queue.js'
+import { checkQueueOptions, type QueueOptions } from '../frames/queue-options.js'
+import type { ConsumerGate } from './consumer-gate.js'
 import { LinkServer } from './link-server.js'
 import { Link } from './link.js'
-import { openMemfdHeap } from './memfd-heap.js'
-import { OwnPage } from './own-page.js'
+import { makeQueue } from './make-queue.js'
 import type { PeerPolicy } from './peer-policy.js'
 
 /**
@@ -35,34 +33,6 @@ export async function serveFrames(
     return made.queue
   } catch (error) {
     server?.close()
-    throw error
-  }
-}
-
-function makeQueue(
-  options: QueueOptions,
-  shape: QueueShape,
-  stopListening: () => void,
-): { queue: FrameQueue; gate: ConsumerGate } {
-  const heap = options.heap ?? openMemfdHeap({ name: 'frame' })
-  const page = new OwnPage('queue', queuePageBytes(shape.slotCount))
-  try {
-    const queue = new FrameQueue({
-      ...shape,
-      allocate: (lengthBytes) => heap.allocate(lengthBytes),
-      page: page.words,
-      stopServing: async (refusal) => {
-        stopListening()
-        await gate.close(refusal)
-      },
-      closePage: () => {
-        page.close()
-      },
-    })
-    const gate = new ConsumerGate({ queue, page: page.fd })
-    return { queue, gate }
-  } catch (error) {
-    page.close()
     throw error
   }
 }

@@ -15,10 +15,12 @@ function unavailable(): never {
 
 export const connectFrames = unavailable
 export const connectLink = unavailable
+export const createFrameQueue = unavailable
 export const exportFd = unavailable
 export const importFd = unavailable
 export const inheritLink = unavailable
 export const linkPair = unavailable
+export const openFramePort = unavailable
 export const openMemfdHeap = unavailable
 export const receiveFence = unavailable
 export const receiveTimeline = unavailable

@@ -1,0 +1,15 @@
+import type { QueueMode } from '../interprocess/queue-consumer.js'
+
+/**
+ * A place at a queue for another thread: post it to a worker, which opens it with openFramePort(). Plain data;
+ * for one consumer of this process.
+ */
+export interface FramePort {
+  readonly dmabufPort: 1
+}
+
+/** How a port's opener takes part; see ConsumerOptions. */
+export interface FramePortOptions {
+  readonly mode?: QueueMode
+  readonly maxHeld?: number
+}
