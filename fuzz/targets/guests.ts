@@ -62,13 +62,15 @@ async function meet(
     () => false,
   )
   const visiting = within('a visit', MOST_MS, how.visit(path))
-  if (new Random(how.seed ^ 1).chance(0.03)) await fuzzer.killHostile()
+  const dies = new Random(how.seed ^ 1).chance(0.03)
+  if (dies) await fuzzer.killHostile()
   const visit = await visiting
-  await within(
-    'leaving',
-    MOST_MS,
-    hostile.run(() => globalThis.hostile.stopServing()),
-  ).catch(() => fuzzer.killHostile())
+  if (!dies)
+    await within(
+      'leaving',
+      HOSTILE_MS,
+      hostile.run(() => globalThis.hostile.stopServing()),
+    ).catch(() => fuzzer.killHostile())
   const wrong = [...visit.violations]
   if (isServing && visit.code !== '' && !FINE.test(visit.code))
     wrong.push(`a program was told ${visit.code}: ${visit.message}`)

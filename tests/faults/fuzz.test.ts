@@ -43,3 +43,6 @@ test('The owner of a timeline and its watcher go on whatever another watcher doe
 
 test('A watcher of a timeline gets checked seqnos or an error, whatever its owner does', (t) =>
   withstand(t, 'watcher'))
+
+test('A viewer gets checked frames or an error, whatever its camera does', (t) =>
+  withstand(t, 'stream'))
