@@ -1,7 +1,9 @@
 // How fast it is: `npm run bench`, explained in docs/performance.md. Targets that are missed are marked; they
 // do not fail the run, since a busy machine is not a broken program.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { describeMachine, hasProgram } from './machine.js'
+import { chartOf } from './chart.js'
+import { describeMachine, hasProgram, type Machine } from './machine.js'
 import { isMet, type Measurement } from './measurement.js'
 import { gridText, markdownOf, paintFor, sayMachine, tablesOf, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
@@ -23,6 +25,8 @@ const USAGE = `Usage: npm run bench -- [options]
   --filter NAME   only groups whose name contains NAME
   --json          one JSON object instead of the table
   --markdown      the table of docs/performance.md
+  --chart FILE    the tables of the group exchanges as a picture as well, SVG
+  --from FILE     nothing is measured: tables and chart of what --json has printed
 Groups:`
 
 interface Group {
@@ -82,6 +86,39 @@ async function run(groups: readonly Group[], base: Effort): Promise<readonly Mea
   return measurements
 }
 
+/** What a run found: what --json prints. */
+interface Results {
+  readonly machine: Machine
+  readonly seconds: number
+  readonly measurements: readonly Measurement[]
+}
+
+async function measure(groups: readonly Group[], effort: Effort): Promise<Results> {
+  const machine = describeMachine()
+  const started = performance.now()
+  const measurements = await run(groups, effort)
+  return { machine, seconds: (performance.now() - started) / 1000, measurements }
+}
+
+function print(
+  { machine, seconds, measurements }: Results,
+  how: 'text' | 'markdown' | 'json',
+): void {
+  if (how === 'json') {
+    const rows = measurements.map((one) => ({ ...one, met: isMet(one) }))
+    process.stdout.write(`${JSON.stringify({ machine, seconds, measurements: rows }, null, 2)}\n`)
+    return
+  }
+  if (how === 'markdown') process.stdout.write(`${markdownOf(measurements)}\n\n`)
+  else {
+    const paint = paintFor(process.stdout)
+    for (const one of measurements)
+      if (one.cell === undefined) process.stdout.write(`${textOf(one, paint)}\n`)
+    for (const table of tablesOf(measurements)) process.stdout.write(`${gridText(table)}\n`)
+  }
+  process.stdout.write(`${sayMachine(machine, seconds)}\n`)
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -89,6 +126,8 @@ async function main(): Promise<number> {
       markdown: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       filter: { type: 'string', default: '' },
+      chart: { type: 'string' },
+      from: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -101,23 +140,14 @@ async function main(): Promise<number> {
     say('The bench pins its processes with taskset (util-linux): it is not installed')
     return 1
   }
-  const machine = describeMachine()
-  const started = performance.now()
-  const measurements = await run(groups, values.quick ? QUICK : FULL)
-  const seconds = (performance.now() - started) / 1000
-  if (values.json) {
-    const rows = measurements.map((one) => ({ ...one, met: isMet(one) }))
-    process.stdout.write(`${JSON.stringify({ machine, seconds, measurements: rows }, null, 2)}\n`)
-    return 0
-  }
-  if (values.markdown) process.stdout.write(`${markdownOf(measurements)}\n\n`)
-  else {
-    const paint = paintFor(process.stdout)
-    for (const one of measurements)
-      if (one.cell === undefined) process.stdout.write(`${textOf(one, paint)}\n`)
-    for (const table of tablesOf(measurements)) process.stdout.write(`${gridText(table)}\n`)
-  }
-  process.stdout.write(`${sayMachine(machine, seconds)}\n`)
+  const results =
+    values.from === undefined
+      ? await measure(groups, values.quick ? QUICK : FULL)
+      : (JSON.parse(readFileSync(values.from, 'utf8')) as Results)
+  const { machine, measurements, seconds } = results
+  if (values.chart !== undefined)
+    writeFileSync(values.chart, chartOf(measurements, sayMachine(machine, seconds)))
+  print(results, values.json ? 'json' : values.markdown ? 'markdown' : 'text')
   return 0
 }
 

@@ -126,16 +126,23 @@ export async function alternate(
 
 const MOST = 1 << 20
 
+/** Operations until the compiler of JavaScript has seen all of them, deoptimized what it guessed, and is done. */
+const WARM_OPERATIONS = 20_000
+
 /** Runs until the compiler has seen enough, and says how many operations fill a round. */
 async function warmUp(side: Side, roundMs: number): Promise<number> {
   const roundNs = roundMs * 1e6
   let count = 1
+  let operations = 0
   // A first operation may take as long as a whole round: nothing is known from one.
   for (let spentNs = 0; ;) {
     const { ns } = await side.round(count)
     spentNs += ns * count
+    operations += count
     const next = Math.min(MOST, Math.max(1, Math.round(roundNs / ns)))
-    if (spentNs >= 4 * roundNs && next <= count * 2) return next
+    // Operations that take milliseconds are no matter of compilation.
+    const isWarm = operations >= WARM_OPERATIONS || spentNs >= 12 * roundNs
+    if (isWarm && spentNs >= 4 * roundNs && next <= count * 2) return next
     count = Math.min(next, count * 8)
   }
 }
