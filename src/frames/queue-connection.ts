@@ -112,8 +112,11 @@ export class QueueConnection implements FrameOwner {
     const uses = this.#usesOf(bufferIndex, fence, () => {
       this.#released(bufferIndex, hold)
     })
-    if (uses) this.consumer.releaseLater(bufferIndex)
-    else {
+    if (uses) {
+      this.consumer.releaseLater(bufferIndex)
+      // Nobody may wait for the frame's own fence but this.
+      this.lookAtFences()
+    } else {
       this.consumer.release(bufferIndex)
       this.#buffers.letGo(hold)
     }

@@ -1,4 +1,5 @@
 import { DmaBufError } from '../core/errors.js'
+import { checkWait } from '../core/wait.js'
 import { checkConsumerOptions, type ConsumerOptions } from '../frames/consumer-options.js'
 import { FrameStream } from '../frames/frame-stream.js'
 import type { QueueConnection } from '../frames/queue-connection.js'
@@ -23,11 +24,14 @@ export async function connectFrames(
   if (typeof at !== 'string' && !(at instanceof Link))
     throw new TypeError(`Connect to a path or a link: ${String(at)}`)
   const consumer = checkConsumerOptions(options)
+  checkWait(options)
   const connect = async (rung: () => void, once: ConnectOptions): Promise<QueueConnection> => {
+    // One timeout for all of it, however often the server dies while we join it.
+    const left = countdown(once.timeoutMs)
     for (;;) {
-      const link = typeof at === 'string' ? await connectLink(at, once) : at
+      const link = typeof at === 'string' ? await connectLink(at, { ...once, ...left() }) : at
       try {
-        return await joinQueue(link, { ...once, ...consumer }, rung)
+        return await joinQueue(link, { ...once, ...consumer, ...left() }, rung)
       } catch (error) {
         // The server died while we joined it.
         if (!waitForServer || at === link || !DmaBufError.is(error, 'EOWNERDEAD')) throw error
@@ -43,4 +47,11 @@ export async function connectFrames(
   })
   stream.attach(await connect(stream.rung, options))
   return stream
+}
+
+/** What is left of a timeout at each call; nothing where there is none. */
+function countdown(timeoutMs: number | undefined): () => { timeoutMs?: number } {
+  if (timeoutMs === undefined) return () => ({})
+  const endMs = performance.now() + timeoutMs
+  return () => ({ timeoutMs: Math.max(0, Math.ceil(endMs - performance.now())) })
 }

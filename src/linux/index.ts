@@ -27,10 +27,10 @@ export {
   type RemoteTimeline,
 } from './remote-timeline.js'
 export type { QueueOptions, SlowConsumerPolicy } from '../frames/queue-options.js'
-export { serveFrames } from './serve-frames.js'
+export { serveFrames, type ServeFramesOptions } from './serve-frames.js'
 export { serveLinks, type LinkListener } from './serve-links.js'
 export { receiveFence, shareFence } from './share-fence.js'
 export { shareTimeline } from './share-timeline.js'
 export type { FrameMetadata, WritableFrame } from '../frames/writable-frame.js'
 export type { Rectangle } from '../interprocess/frame-descriptor.js'
-export type { QueueMode } from '../interprocess/queue-consumer.js'
+export type { FenceMode, QueueMode } from '../interprocess/queue-consumer.js'

@@ -1,8 +1,12 @@
+import type { DmaBuf } from '../core/buffer/buffer.js'
+import { DmaBufError } from '../core/errors.js'
 import { FrameQueue } from '../frames/frame-queue.js'
 import type { QueueOptions, QueueShape } from '../frames/queue-options.js'
 import { queuePageBytes } from '../interprocess/queue-page.js'
 import { ConsumerGate } from './consumer-gate.js'
 import { openMemfdHeap } from './memfd-heap.js'
+import { isSealedForReaders } from './memfd.js'
+import { fdOf } from './memory-of-fd.js'
 import { OwnPage } from './own-page.js'
 import { openPort } from './queue-port.js'
 
@@ -11,19 +15,25 @@ import { openPort } from './queue-port.js'
  *
  * @param shape - the checked options
  * @param stopListening - called when the queue closes
- * @throws {DmaBufError} ENOMEM, EMFILE
+ * @throws {DmaBufError} ENOMEM, EMFILE; EPERM where `readOnlyConsumers` cannot be had
  */
 export function makeQueue(
-  options: QueueOptions,
+  options: QueueOptions & { readonly readOnlyConsumers?: boolean },
   shape: QueueShape,
   stopListening: () => void,
 ): { queue: FrameQueue; gate: ConsumerGate } {
-  const heap = options.heap ?? openMemfdHeap({ name: 'frame' })
+  const { readOnlyConsumers = false } = options
+  const heap =
+    options.heap ?? openMemfdHeap({ name: 'frame', readOnlyForOthers: readOnlyConsumers })
   const page = new OwnPage('queue', queuePageBytes(shape.slotCount))
   try {
     const queue = new FrameQueue({
       ...shape,
-      allocate: (lengthBytes) => heap.allocate(lengthBytes),
+      allocate: (lengthBytes) => {
+        const buffer = heap.allocate(lengthBytes)
+        if (readOnlyConsumers) checkSealed(buffer, heap.name)
+        return buffer
+      },
       page: page.words,
       openPort: () => openPort(gate),
       stopServing: async (refusal) => {
@@ -38,6 +48,21 @@ export function makeQueue(
     return { queue, gate }
   } catch (error) {
     page.close()
+    throw error
+  }
+}
+
+function checkSealed(buffer: DmaBuf, heapName: string): void {
+  try {
+    if (isSealedForReaders(fdOf(buffer, 'serveFrames'))) return
+    throw new DmaBufError(
+      'EPERM',
+      'serveFrames',
+      `Consumers of buffers of heap ${heapName} can write to them: use openMemfdHeap({ readOnlyForOthers: true }), ` +
+        'or serve without readOnlyConsumers',
+    )
+  } catch (error) {
+    buffer.close()
     throw error
   }
 }

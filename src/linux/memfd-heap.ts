@@ -6,6 +6,7 @@ import {
   HUGE_PAGE_BYTES,
   PAGE_BYTES,
   roundUpToPages,
+  sealForReaders,
   sealSeals,
   statFd,
 } from './memfd.js'
@@ -17,7 +18,15 @@ export interface MemfdHeapOptions {
   readonly name?: string
   /** 2 MiB pages of the system's pool: fewer TLB misses for large frames. */
   readonly hugePages?: boolean
+  /** Nobody but this process can write to the memory (F_SEAL_FUTURE_WRITE), whoever gets a descriptor of it. */
+  readonly readOnlyForOthers?: boolean
 }
+
+const NO_DEVICE = 'No device can import it: it is memory of this machine, not a kernel dma-buf.'
+const OTHERS_WRITE =
+  'Whoever gets a descriptor of a buffer can write to it, unless the heap is made with readOnlyForOthers.'
+const OTHERS_READ =
+  'Nobody but the process that allocates it can write to it: a filter in place cannot.'
 
 /**
  * A heap of memfds: ordinary memory that other processes can map, sealed against shrinking and growing.
@@ -25,23 +34,26 @@ export interface MemfdHeapOptions {
  * @throws {DmaBufError} ERR_DMABUF_NATIVE_UNAVAILABLE at the first allocation
  */
 export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
-  const { name = 'memfd', hugePages = false } = options
+  const { name = 'memfd', hugePages = false, readOnlyForOthers = false } = options
   return {
     kind: 'memfd',
     name,
-    losses: ['No device can import it: it is memory of this machine, not a kernel dma-buf.'],
+    losses: [NO_DEVICE, readOnlyForOthers ? OTHERS_READ : OTHERS_WRITE],
     allocate(lengthBytes, { name: bufferName } = {}): DmaBuf {
       if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 1)
         throw new RangeError(`lengthBytes must be a safe integer from 1: ${lengthBytes}`)
       const rounded = roundUpToPages(lengthBytes, hugePages ? HUGE_PAGE_BYTES : PAGE_BYTES)
       const fd = createMemfd(bufferName ?? name, rounded, { hugePages })
       try {
-        sealSeals(fd)
+        const mapping = new Mapping(fd, rounded, MapMode.shared)
+        // Our own mapping is there already: it stays writable.
+        if (readOnlyForOthers) sealForReaders(fd)
+        else sealSeals(fd)
         return exportBuffer({
           exporterName: name,
           lengthBytes: rounded,
           ops: MEMORY_OF_FD,
-          state: new MemoryOfFd(fd, new Mapping(fd, rounded, MapMode.shared)),
+          state: new MemoryOfFd(fd, mapping),
           inode: statFd(fd).inode,
           name: bufferName,
         })

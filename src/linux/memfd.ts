@@ -9,6 +9,7 @@ const MFD_HUGETLB = 4
 const F_SEAL_SEAL = 1
 const F_SEAL_SHRINK = 2
 const F_SEAL_GROW = 4
+const F_SEAL_WRITE = 8
 const F_SEAL_FUTURE_WRITE = 16
 
 /** The seal without which a peer could make our mapping fault by cutting the file. */
@@ -65,6 +66,12 @@ export function createMemfd(
     fd.close()
     throw error
   }
+}
+
+/** Whether nobody can map a descriptor's memory for writing any more. */
+export function isSealedForReaders(fd: OwnedFd): boolean {
+  const seals = native().getSeals(fd.number)
+  return seals > 0 && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0
 }
 
 /** Forbids everybody else to map the memfd for writing, and any further seal. Map it yourself before. */
