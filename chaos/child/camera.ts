@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createTimeline } from '#src/index.js'
 import { serveFrames, type FrameQueue, type QueueOptions } from '#src/linux/index.js'
 import { FRAME_BYTES, nowMs, paint } from './pattern.js'
 
@@ -12,12 +13,14 @@ export interface Departure {
 }
 
 const BURST = 5
+const FRAMES_PER_FENCE = 7
 
 /** A camera that publishes without end and notes how it goes on when viewers leave. */
 export class Camera {
   readonly queue: FrameQueue
   readonly departures: Departure[] = []
   readonly #epoch: number
+  readonly #work = createTimeline('camera')
   #running = true
   #loop: Promise<void> | undefined
 
@@ -61,7 +64,13 @@ export class Camera {
       departure.sequence = sequence
     }
     paint(frame.bytes, this.#epoch, sequence)
-    frame.queue()
+    // Of some frames the work goes on for a while after they are published.
+    if (sequence % FRAMES_PER_FENCE !== 0) frame.queue()
+    else {
+      const fence = this.#work.fence(sequence)
+      frame.queue({ fence })
+      setTimeout(() => this.#work.advance(sequence), 1)
+    }
   }
 
   async #publishAll(): Promise<void> {

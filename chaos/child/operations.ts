@@ -5,9 +5,11 @@ import {
   receiveTimeline,
   serveLinks,
   shareTimeline,
+  type Frame,
 } from '#src/linux/index.js'
 import { until } from '../../tests/helpers/leaks.js'
 import { Camera } from './camera.js'
+import { FRAME_BYTES, paint } from './pattern.js'
 import { dieAtStep, surviveSteps } from './steps.js'
 
 /** Something a process does to shared memory, made ready up to the moment before. */
@@ -56,6 +58,20 @@ const viewer: Readonly<Record<string, Prepare>> = {
       act: () => held?.[Symbol.dispose](),
     }
   },
+  'release with a fence': async (path) => {
+    const stream = await connectFrames(path)
+    const timeline = createTimeline('steps')
+    let held: Frame | undefined
+    return {
+      ready: async () => {
+        held = await stream.receive()
+      },
+      act: () => {
+        held?.release(timeline.fence(1))
+        timeline.signal(1)
+      },
+    }
+  },
   leave: async (path) => {
     const stream = await connectFrames(path)
     const ready = async (): Promise<void> => {
@@ -80,6 +96,28 @@ const camera: Readonly<Record<string, Prepare>> = {
     const one = await Camera.serve(path, 1)
     // The second frame comes to a viewer that waits, or has asked to be rung.
     return { ready: () => one.publish(), act: () => one.publish() }
+  },
+  'publish with a fence': async (path) => {
+    const { queue } = await Camera.serve(path, 1)
+    const timeline = createTimeline('steps')
+    return {
+      act: async () => {
+        const frame = await queue.dequeue()
+        paint(frame.bytes, 1, 1)
+        frame.queue({ fence: timeline.fence(1) })
+        timeline.signal(1)
+      },
+    }
+  },
+  resize: async (path) => {
+    const one = await Camera.serve(path, 1)
+    return {
+      ready: () => one.publish(),
+      act: async () => {
+        await one.queue.resize(2 * FRAME_BYTES)
+        await one.publish()
+      },
+    }
   },
   'wait for a buffer': async (path) => {
     const { queue } = await Camera.serve(path, 1)

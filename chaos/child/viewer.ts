@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { connectFrames, type FrameStream } from '#src/linux/index.js'
+import { createTimeline } from '#src/index.js'
+import { connectFrames, type Frame, type FrameStream } from '#src/linux/index.js'
 import { nowMs, recognise } from './pattern.js'
 
 type ViewerOptions = NonNullable<Parameters<typeof connectFrames>[1]>
@@ -23,6 +24,7 @@ export interface ViewerReport {
 }
 
 const KEPT_ARRIVALS = 4096
+const FRAMES_PER_FENCE = 5
 
 /** A viewer that reads without end and checks all it sees. */
 export class Viewer {
@@ -30,6 +32,7 @@ export class Viewer {
   readonly #options: ViewerOptions
   readonly #arrivals: Arrival[] = []
   readonly #violations: string[] = []
+  readonly #work = createTimeline('viewer')
   #received = 0
   #torn = 0
   #end: { readonly code: string; readonly atMs: number } | undefined
@@ -50,11 +53,19 @@ export class Viewer {
       for await (using frame of this.stream) {
         this.#note(recognise(frame.bytes, frame.sequence), frame.sequence)
         if (pauseMs > 0) await delay(pauseMs)
+        if (this.#received % FRAMES_PER_FENCE === 0) this.#releaseLater(frame)
       }
       this.#end = { code: 'end', atMs: nowMs() }
     } catch (error) {
       this.#end = { code: String((error as { code?: unknown }).code), atMs: nowMs() }
     }
+  }
+
+  // Given back while work of ours still reads it.
+  #releaseLater(frame: Frame): void {
+    const seqno = this.#received
+    frame.release(this.#work.fence(seqno))
+    setTimeout(() => this.#work.advance(seqno), 1)
   }
 
   /** Takes so many frames and keeps them. */

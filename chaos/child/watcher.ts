@@ -15,6 +15,7 @@ export interface WatcherReport {
 }
 
 const AHEAD = 20
+const KEPT_TIMES = 4096
 
 /** Watches an owner's timeline, with fences pending ahead of it, and goes on with the owner that comes next. */
 export class Watcher {
@@ -23,7 +24,7 @@ export class Watcher {
   #signaled = 0
   #deaths = 0
   #diedMs = 0
-  #lastMs = 0
+  readonly #times: number[] = []
   #stopped = false
   #link: Link | undefined
   #loop: Promise<void> | undefined
@@ -46,9 +47,9 @@ export class Watcher {
     await this.#loop
   }
 
-  /** When the last fence signalled. */
-  get lastMs(): number {
-    return this.#lastMs
+  /** When the first fence after that time signalled; undefined before one does. */
+  firstAfter(ms: number): number | undefined {
+    return this.#times.find((atMs) => atMs > ms)
   }
 
   report(): WatcherReport {
@@ -79,7 +80,8 @@ export class Watcher {
       for (;;) {
         await timeline.wait(next)
         this.#signaled++
-        this.#lastMs = nowMs()
+        this.#times.push(nowMs())
+        if (this.#times.length > 2 * KEPT_TIMES) this.#times.splice(0, KEPT_TIMES)
         this.#watch(timeline, next + AHEAD)
         next++
       }

@@ -106,10 +106,10 @@ async function nextDeath(watcher: Process, before: number): Promise<number | und
 async function nextSignal(watcher: Process, afterMs: number): Promise<number> {
   return watcher.run(async ({ resources }, since) => {
     await resources.until(
-      () => chaos.my.watcher.lastMs > since,
+      () => chaos.my.watcher.firstAfter(since) !== undefined,
       () => 'A watcher is woken no more',
     )
-    return chaos.my.watcher.lastMs
+    return chaos.my.watcher.firstAfter(since) ?? Number.POSITIVE_INFINITY
   }, afterMs)
 }
 

@@ -17,10 +17,12 @@ export async function visitQueue(path: string, mode: 'fifo' | 'latest'): Promise
   const violations: string[] = []
   let seen = 0
   const end = await endOf(async () => {
-    await using stream = await connectFrames(path, { mode, timeoutMs: 1000 })
+    const fences = mode === 'fifo' ? 'pass' : 'wait'
+    await using stream = await connectFrames(path, { mode, fences, timeoutMs: 500 })
     while (seen < FRAMES) {
       using frame = await stream.receive({ timeoutMs: 150 })
       if (frame === undefined) return
+      if (frame.fence !== undefined) await frame.fence.wait({ timeoutMs: 20 }).catch(() => {})
       look(frame, violations)
       seen++
     }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createTimeline } from '#src/index.js'
+import { errnoName } from '#src/core/errors.js'
 import {
   connectFrames,
   connectLink,
@@ -7,6 +8,7 @@ import {
   serveFrames,
   serveLinks,
   shareTimeline,
+  type Frame,
 } from '#src/linux/index.js'
 import { native } from '#src/linux/native.js'
 import { decodeMessage, encodeMessage, MessageType } from '#src/interprocess/link-message.js'
@@ -59,7 +61,10 @@ function hear(fd: number, refusals: Refusal[]): void {
     if (received <= 0) return
     const { type, argument, payload } = decodeMessage(bytes.slice(0, received))
     if (type !== MessageType.goodbye) continue
-    refusals.push({ code: String(argument), reason: new TextDecoder().decode(payload) })
+    refusals.push({
+      code: argument === 0 ? 'goodbye' : errnoName(argument),
+      reason: new TextDecoder().decode(payload),
+    })
   }
 }
 
@@ -86,12 +91,14 @@ async function beViewer(path: string, random: Random, stayMs: number): Promise<v
   const maxHeld = 1 + random.below(2)
   const stream = await connectFrames(path, { mode, maxHeld, timeoutMs: 500 })
   const endMs = performance.now() + stayMs
-  const held: Disposable[] = []
+  const held: Frame[] = []
+  const work = createTimeline('evil')
   try {
     for (let step = random.below(30); step > 0 || performance.now() < endMs; step--) {
       const frame = random.chance(0.6) ? stream.tryReceive() : undefined
       if (frame !== undefined) held.push(frame)
-      if (random.chance(0.5)) held.shift()?.[Symbol.dispose]()
+      // Also with fences that never signal.
+      if (random.chance(0.5)) held.shift()?.release(random.chance(0.3) ? work.fence() : undefined)
       if (random.chance(0.5)) scribble(random.below(20))
       if (random.chance(0.2) || step <= 0) await delay(random.below(2))
     }
@@ -124,12 +131,17 @@ export async function serveEvilFrames(path: string, seed: number): Promise<void>
   const options = { lengthBytes: 4096, buffers: 3 + random.below(4) }
   const format = { fourcc: 'NV12', width: 64, height: 32 }
   const queue = await serveFrames(path, random.chance(0.5) ? options : { ...options, format })
+  const work = createTimeline('evil')
   let stopped = false
   const publish = async (): Promise<void> => {
     while (!stopped) {
       const frame = queue.tryDequeue()
       const damage = [{ x: 0, y: 0, width: 8, height: 8 }]
-      if (frame !== undefined) frame.queue(random.chance(0.3) && frame.format ? { damage } : {})
+      const fence = random.chance(0.3) ? { fence: work.fence() } : {}
+      const more = random.chance(0.3) && frame?.format !== undefined ? { damage } : {}
+      frame?.queue({ ...fence, ...more })
+      if (random.chance(0.5)) work.signal(work.value + 1)
+      if (random.chance(0.05)) await queue.resize(random.chance(0.5) ? format : 8192)
       if (random.chance(0.4)) scribble(random.below(12))
       await delay(random.below(3))
     }
