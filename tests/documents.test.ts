@@ -14,6 +14,7 @@ import {
   MessageType,
 } from '#src/interprocess/link-message.js'
 import * as page from '#src/interprocess/queue-page.js'
+import { DomainOp, MAX_TEXT_BYTES } from '#src/interprocess/domain-message.js'
 import * as member from '#src/interprocess/member-page.js'
 import { linkLayout } from '#src/linux/link-member.js'
 import { filesUnder, ROOT, textOf } from './helpers/source-tree.js'
@@ -105,6 +106,11 @@ test('docs/wire-format.md has the numbers of the source', () => {
     `| ${member.SLOT_NEXT}, ${member.SLOT_NEXT_GENERATION} | plain | with an errno`,
     `| ${member.WATCH_HAZARD} | atomic | hazard`,
     `| ${member.WATCH_WISH} | atomic | wish`,
+    `where word ${member.MEMBER_LEFT} of its page is not 0`,
+    `the epoch, word ${member.MEMBER_EPOCH} of its page`,
+    `a UTF-8 text of at most ${MAX_TEXT_BYTES} bytes`,
+    `from word ${member.LIST_ENTRIES} on room for ${member.MAX_LIST_ENTRIES} entries`,
+    ...Object.entries(DomainOp).map(([name, op]) => `| ${op} | ${name} |`),
     ...Object.entries(MessageType).map(([name, type]) => `| ${type} | ${name} |`),
   ]
   assert.deepEqual(

@@ -1,22 +1,20 @@
 import { DmaBufError } from '../core/errors.js'
+import {
+  LIST_COUNT,
+  LIST_ENTRIES,
+  LIST_ENTRY_WORDS,
+  LIST_VERSION,
+  MAX_LIST_ENTRIES,
+} from './member-page.js'
 import type { Words } from './words.js'
 
-// The fences that one member has added to one buffer, in that member's page: a version word and two halves.
+// The fences that one member has added to one buffer, in that member's page (see member-page.ts): a version word and
+// two halves.
 //   0 version: its lowest bit says which half counts   1, 2 how many entries each half has
 //   16 … entries of the first half, then those of the second, 5 words each:
 //     slot, generation of the slot, seqno low, seqno high, usage
 // The other half is filled, and becomes the one that counts by one store of the version: whoever dies leaves the
 // old list or the new one. A reader that finds the same version before and after has read one list.
-
-/** The most fences of one member in one buffer. */
-export const MAX_LIST_FENCES = 16
-
-const COUNT = 1
-const ENTRIES = 16
-const ENTRY_WORDS = 5
-
-/** Words of the list of one buffer in each member's page. */
-export const FENCE_LIST_WORDS = ENTRIES + 2 * MAX_LIST_FENCES * ENTRY_WORDS
 
 /** The highest place in the order of usages: BOOKKEEP. */
 const MAX_USAGE = 3
@@ -40,29 +38,28 @@ export interface ListedFence {
 export class FenceListWriter {
   readonly #words: Words
   readonly #at: number
-  #version = 0
+  #version: number
 
-  /** @param at - index of the list's first word in our page */
-  constructor(words: Words, at: number, version = 0) {
+  /** @param at - index of the list's first word in our page: goes on from what was published there */
+  constructor(words: Words, at: number) {
     this.#words = words
     this.#at = at
-    this.#version = version | 0
-    if (version !== 0) words.store(at, this.#version)
+    this.#version = words.read(at + LIST_VERSION)
   }
 
   /**
    * Replaces our list. The fences of the former one may still be read by whoever has just begun.
    *
    * @rule RESV-12
-   * @param fences - at most MAX_LIST_FENCES
+   * @param fences - at most MAX_LIST_ENTRIES
    */
   publish(fences: readonly ListedFence[]): void {
     const version = (this.#version + 1) | 0
     const half = version & 1
     const words = this.#words
-    words.store(this.#at + COUNT + half, fences.length)
+    words.store(this.#at + LIST_COUNT + half, fences.length)
     let at = entriesOf(this.#at, half)
-    for (let i = 0; i < fences.length; i++, at += ENTRY_WORDS) {
+    for (let i = 0; i < fences.length; i++, at += LIST_ENTRY_WORDS) {
       const { slot, generation, seqno, usage } = fences[i]!
       words.store(at, slot)
       words.store(at + 1, generation)
@@ -71,7 +68,7 @@ export class FenceListWriter {
       words.store(at + 4, usage)
     }
     this.#version = version
-    words.store(this.#at, version)
+    words.store(this.#at + LIST_VERSION, version)
   }
 }
 
@@ -100,7 +97,7 @@ export class FenceListReader {
 
   /** Whether the list has been replaced since it was last read: one load. */
   get hasChanged(): boolean {
-    return this.#words.load(this.#at) !== this.#version
+    return this.#words.load(this.#at + LIST_VERSION) !== this.#version
   }
 
   /**
@@ -111,10 +108,10 @@ export class FenceListReader {
    */
   refresh(): boolean {
     for (let reads = 0; reads < READS; reads++) {
-      const version = this.#words.load(this.#at)
+      const version = this.#words.load(this.#at + LIST_VERSION)
       if (version === this.#version) return false
       const fences = this.#read(version & 1)
-      if (this.#words.load(this.#at) !== version) continue
+      if (this.#words.load(this.#at + LIST_VERSION) !== version) continue
       if (fences === undefined) throw garbage('is none')
       this.#fences = fences
       this.#version = version
@@ -125,11 +122,11 @@ export class FenceListReader {
 
   /** Undefined for what cannot be a list: garbage, or one that is being written. */
   #read(half: number): readonly ListedFence[] | undefined {
-    const count = this.#words.load(this.#at + COUNT + half)
-    if (count < 0 || count > MAX_LIST_FENCES) return undefined
+    const count = this.#words.load(this.#at + LIST_COUNT + half)
+    if (count < 0 || count > MAX_LIST_ENTRIES) return undefined
     const fences: ListedFence[] = []
     for (let i = 0; i < count; i++) {
-      const fence = this.#entry(entriesOf(this.#at, half) + i * ENTRY_WORDS)
+      const fence = this.#entry(entriesOf(this.#at, half) + i * LIST_ENTRY_WORDS)
       if (fence === undefined) return undefined
       fences.push(fence)
     }
@@ -150,7 +147,7 @@ export class FenceListReader {
 }
 
 function entriesOf(at: number, half: number): number {
-  return at + ENTRIES + half * MAX_LIST_FENCES * ENTRY_WORDS
+  return at + LIST_ENTRIES + half * MAX_LIST_ENTRIES * LIST_ENTRY_WORDS
 }
 
 function garbage(why: string): DmaBufError {

@@ -30,6 +30,8 @@ export const MessageType = {
   fenceShare: 34,
   /** Argument: that of what was taken. The slot is watched now. */
   fenceAccept: 35,
+  /** Payload: see domain-message. */
+  domain: 48,
 } as const
 
 /** A received message, without its descriptors. */

@@ -24,6 +24,8 @@ export const MEMBER_BUFFERS = 3
 export const MEMBER_MEMBERS = 4
 /** Of the hub only: rises whenever the set of members or buffers changes. */
 export const MEMBER_EPOCH = 8
+/** Not 0 once the member leaves of its own will: its end is no death then. */
+export const MEMBER_LEFT = 10
 /** Not 0 while a thread of the member sleeps in a futex. */
 export const MEMBER_SLEEPS = 9
 /** A counter: changes of slots so far. The entry of change n (from 0) is word n % LOG_ENTRIES of the log. */

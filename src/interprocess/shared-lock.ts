@@ -1,3 +1,4 @@
+import { LOCK_STAMP, LOCK_STATE } from './member-page.js'
 import type { Words } from './words.js'
 
 // A lock that several members share, without a word that two of them write. Each member has, per buffer, four
@@ -6,9 +7,6 @@ import type { Words } from './words.js'
 //     each request   1 stamp, low   2 stamp, high   3 reserved
 // Every access is sequentially consistent. Nobody holds by anybody's leave: whoever claims stores its claim first
 // and looks then, so of two who claim at least one sees the other, and nobody passes one that claims or holds.
-
-/** Words of one lock in each member's page. */
-export const LOCK_WORDS = 4
 
 const NONE = 0
 const CLAIMING = 1
@@ -98,7 +96,7 @@ export class SharedLock {
     const settled = this.#settle(request)
     if (settled === 'free') {
       this.#isHeld = true
-      this.#group.words.store(this.#at, this.#word(HOLDING, request))
+      this.#group.words.store(this.#at + LOCK_STATE, this.#word(HOLDING, request))
     } else this.#end()
     return settled
   }
@@ -128,13 +126,13 @@ export class SharedLock {
 
   /** Waits no more. */
   stopWaiting(): void {
-    this.#group.words.store(this.#at, NONE)
+    this.#group.words.store(this.#at + LOCK_STATE, NONE)
   }
 
   /** Whether somebody known holds it, without asking for it. */
   look(request: LockRequest): LockSight {
     for (const member of this.#group.others) {
-      const word = member.words.load(this.#at)
+      const word = member.words.load(this.#at + LOCK_STATE)
       if ((word & PHASE) === HOLDING) return this.#blockedBy(member, word, request)
     }
     return 'free'
@@ -143,7 +141,7 @@ export class SharedLock {
   /** The member that holds it; undefined where it is free, or ours. */
   get holder(): LockMember | undefined {
     for (const member of this.#group.others)
-      if ((member.words.load(this.#at) & PHASE) === HOLDING) return member
+      if ((member.words.load(this.#at + LOCK_STATE) & PHASE) === HOLDING) return member
     return undefined
   }
 
@@ -152,9 +150,9 @@ export class SharedLock {
     const { words } = this.#group
     this.#serial = (this.#serial + 1) & 0x1fffffff
     // The phase in the page is `none` or `waiting` now: nobody takes the stamp for that of a claim.
-    words.store(this.#at + 1, request.stamp | 0)
-    words.store(this.#at + 2, Math.floor(request.stamp / WORD))
-    words.store(this.#at, this.#word(phase, request))
+    words.store(this.#at + LOCK_STAMP, request.stamp | 0)
+    words.store(this.#at + LOCK_STAMP + 1, Math.floor(request.stamp / WORD))
+    words.store(this.#at + LOCK_STATE, this.#word(phase, request))
   }
 
   #word(phase: number, { isContext }: LockRequest): number {
@@ -162,7 +160,7 @@ export class SharedLock {
   }
 
   #end(): void {
-    this.#group.words.store(this.#at, NONE)
+    this.#group.words.store(this.#at + LOCK_STATE, NONE)
     this.#ringWaiters()
     // Who joined meanwhile may have looked before that store, and sleeps.
     if (this.#group.catchUp() === 'changed') this.#ringWaiters()
@@ -190,7 +188,7 @@ export class SharedLock {
   /** Looks at one member until it neither claims nor holds, or is in the way for good. */
   #lookAt(member: LockMember, request: LockRequest): LockSight {
     for (let looks = 0; looks < LOOKS; looks++) {
-      const word = member.words.load(this.#at)
+      const word = member.words.load(this.#at + LOCK_STATE)
       const phase = word & PHASE
       if (phase === NONE || phase === WAITING) return 'free'
       if (phase === HOLDING) return this.#blockedBy(member, word, request)
@@ -213,10 +211,10 @@ export class SharedLock {
     { stamp }: LockRequest,
   ): 'older' | 'younger' | undefined {
     const { words, index } = member
-    const low = words.load(this.#at + 1) >>> 0
-    const high = words.load(this.#at + 2) >>> 0
+    const low = words.load(this.#at + LOCK_STAMP) >>> 0
+    const high = words.load(this.#at + LOCK_STAMP + 1) >>> 0
     // A claim that became a hold has the same serial and the same stamp.
-    if ((words.load(this.#at) | PHASE) !== (word | PHASE)) return undefined
+    if ((words.load(this.#at + LOCK_STATE) | PHASE) !== (word | PHASE)) return undefined
     const other = high * WORD + low
     if (other !== stamp) return other < stamp ? 'older' : 'younger'
     return index < this.#group.index ? 'older' : 'younger'
@@ -224,7 +222,7 @@ export class SharedLock {
 
   #ringWaiters(): void {
     for (const member of this.#group.others) {
-      const request = member.words.load(this.#at)
+      const request = member.words.load(this.#at + LOCK_STATE)
       if ((request & PHASE) !== WAITING) continue
       const rung = this.#rung[member.index]
       if (rung?.member === member && rung.request === request) continue

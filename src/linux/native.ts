@@ -60,6 +60,8 @@ export interface Native {
   send(fd: number, bytes: Uint8Array, lengthBytes: number, fds?: Int32Array): number
   receive(fd: number, bytes: Uint8Array, ancillary: Int32Array): number
 
+  pipe(into: Int32Array): number
+
   doorbell(into: Int32Array): number
   ring(fd: number): number
   pollOpen(

@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  FENCE_LIST_WORDS,
   FenceListReader,
   FenceListWriter,
-  MAX_LIST_FENCES,
   type ListedFence,
 } from '#src/interprocess/fence-lists.js'
+import { LIST_WORDS, MAX_LIST_ENTRIES } from '#src/interprocess/member-page.js'
 import { thrownCode } from '../helpers/error-code.js'
 import { HookedWords, wordsOf } from '../helpers/hooked-words.js'
 import { Random } from '../helpers/random.js'
@@ -24,11 +23,11 @@ function list(count: number, seqno: number): ListedFence[] {
 }
 
 test('FenceListReader reads what FenceListWriter published, up to the most fences there may be', () => {
-  const words = wordsOf(FENCE_LIST_WORDS)
+  const words = wordsOf(LIST_WORDS)
   const writer = new FenceListWriter(words, 0)
   const reader = new FenceListReader(words, 0, SLOTS)
   assert.deepEqual([reader.refresh(), reader.fences], [false, []])
-  for (const fences of [[fence(2 ** 53 - 1)], [], list(MAX_LIST_FENCES, 2 ** 32)]) {
+  for (const fences of [[fence(2 ** 53 - 1)], [], list(MAX_LIST_ENTRIES, 2 ** 32)]) {
     writer.publish(fences)
     assert.equal(reader.hasChanged, true)
     assert.equal(reader.refresh(), true)
@@ -42,7 +41,7 @@ test('FenceListWriter that dies before any of its stores leaves the old list or 
   const [before, after] = [list(3, 5), list(5, 6)]
   const seen = new Set<number>()
   for (let at = 0; ; at++) {
-    const words = wordsOf(FENCE_LIST_WORDS)
+    const words = wordsOf(LIST_WORDS)
     let [stores, isArmed] = [0, false]
     const dying = new HookedWords(words, () => {
       if (isArmed && stores++ === at) throw new Error('died')
@@ -67,7 +66,7 @@ test('FenceListWriter that dies before any of its stores leaves the old list or 
 test('FenceListReader sees one whole list, however often it is replaced while it reads', () => {
   const random = new Random(4)
   for (let round = 0; round < 500; round++) {
-    const words = wordsOf(FENCE_LIST_WORDS)
+    const words = wordsOf(LIST_WORDS)
     const writer = new FenceListWriter(words, 0)
     let seqno = 1
     const publish = (): void => writer.publish(list(1 + random.below(4), seqno++))
@@ -87,8 +86,9 @@ test('FenceListReader sees one whole list, however often it is replaced while it
 })
 
 test('FenceListReader reads across the wrap of the version', () => {
-  const words = wordsOf(FENCE_LIST_WORDS)
-  const writer = new FenceListWriter(words, 0, 2 ** 31 - 2)
+  const words = wordsOf(LIST_WORDS)
+  words.store(0, 2 ** 31 - 2)
+  const writer = new FenceListWriter(words, 0)
   const reader = new FenceListReader(words, 0, SLOTS)
   for (let seqno = 1; seqno < 6; seqno++) {
     writer.publish([fence(seqno)])
@@ -102,7 +102,7 @@ test('FenceListReader refuses counts, slots, generations, seqnos and usages out 
   const [count, slot, generation, low, high, usage] = [2, 96, 97, 98, 99, 100]
   const wrong: readonly (readonly [at: number, value: number])[] = [
     [count, -1],
-    [count, MAX_LIST_FENCES + 1],
+    [count, MAX_LIST_ENTRIES + 1],
     [slot, -1],
     [slot, SLOTS],
     [generation, 0],
@@ -114,7 +114,7 @@ test('FenceListReader refuses counts, slots, generations, seqnos and usages out 
     [usage, 4],
   ]
   for (const [at, value] of wrong) {
-    const words = wordsOf(FENCE_LIST_WORDS)
+    const words = wordsOf(LIST_WORDS)
     new FenceListWriter(words, 0).publish([fence(1)])
     words.store(at, value)
     const reader = new FenceListReader(words, 0, SLOTS)
@@ -128,7 +128,7 @@ test('FenceListReader refuses counts, slots, generations, seqnos and usages out 
 })
 
 test('FenceListReader keeps to the last slot and the highest usage there are', () => {
-  const words = wordsOf(FENCE_LIST_WORDS)
+  const words = wordsOf(LIST_WORDS)
   const last = { slot: SLOTS - 1, generation: 2 ** 31 - 1, seqno: 1, usage: 3 }
   new FenceListWriter(words, 0).publish([last])
   const reader = new FenceListReader(words, 0, SLOTS)
@@ -137,7 +137,7 @@ test('FenceListReader keeps to the last slot and the highest usage there are', (
 })
 
 test('FenceListReader gives up on a list that changes without end', () => {
-  const words = wordsOf(FENCE_LIST_WORDS)
+  const words = wordsOf(LIST_WORDS)
   const writer = new FenceListWriter(words, 0)
   const restless = new HookedWords(words, ({ index }) => {
     if (index === 0) writer.publish([fence(1)])

@@ -1,12 +1,12 @@
 // Members that lock and unlock in steps, in any order of steps, and that die, stop or join between any two of them.
 import assert from 'node:assert/strict'
 import {
-  LOCK_WORDS,
   SharedLock,
   type LockGroup,
   type LockMember,
   type LockRequest,
 } from '#src/interprocess/shared-lock.js'
+import { LOCK_WORDS } from '#src/interprocess/member-page.js'
 import type { Words } from '#src/interprocess/words.js'
 import { wordsOf } from '../helpers/hooked-words.js'
 import type { Random } from '../helpers/random.js'

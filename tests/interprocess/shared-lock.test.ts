@@ -2,12 +2,8 @@
 // Method: the shipped code of two to four members in any interleaving of its steps, by seed; single cases by hand.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  LOCK_WORDS,
-  SharedLock,
-  type LockGroup,
-  type LockMember,
-} from '#src/interprocess/shared-lock.js'
+import { SharedLock, type LockGroup, type LockMember } from '#src/interprocess/shared-lock.js'
+import { LOCK_WORDS } from '#src/interprocess/member-page.js'
 import type { Words } from '#src/interprocess/words.js'
 import { HookedWords, wordsOf } from '../helpers/hooked-words.js'
 import { Random } from '../helpers/random.js'

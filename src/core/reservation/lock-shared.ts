@@ -1,7 +1,7 @@
 import { host, type WaitOptions } from '../host.js'
 import type { AcquireContext } from './acquire-context.js'
 import { lockError } from './lock-attempt.js'
-import type { SharedRequest, SharedSide } from './shared-side.js'
+import type { SharedRequest, SharedSide, SharedSight } from './shared-side.js'
 import type { LockOptions, WwMutex } from './ww-mutex.js'
 
 /** A lock of this process and the same lock between processes. */
@@ -26,9 +26,18 @@ export function tryLockShared(
   context: AcquireContext | undefined,
 ): boolean {
   // The local one is held already.
-  if (side.tryLock(sharedRequest(mutex, context)) === 'free') return true
-  mutex.unlock()
-  return false
+  return trySide({ mutex, side }, sharedRequest(mutex, context)) === 'free'
+}
+
+/** Tries the shared lock; releases the local one where that does not come to anything. */
+function trySide({ mutex, side }: BothLocks, request: SharedRequest): SharedSight {
+  let sight: SharedSight = 'busy'
+  try {
+    sight = side.tryLock(request)
+  } finally {
+    if (sight !== 'free') mutex.unlock()
+  }
+  return sight
 }
 
 /**
@@ -51,9 +60,8 @@ export async function lockShared(
   const waiting = limitTime(options)
   for (let held = isHeld; ; held = false) {
     if (!held) await mutex.lock(context, waiting())
-    const sight = side.tryLock(request)
+    const sight = trySide(locks, request)
     if (sight === 'free') return
-    mutex.unlock()
     const mayGiveWay = context !== undefined && context.acquired > 0
     if (options.signal?.aborted === true) throw lockError('interrupted', options)
     const mustGiveWay =

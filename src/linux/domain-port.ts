@@ -1,0 +1,34 @@
+import type { WaitOptions } from '../core/host.js'
+import type { OwnedFd } from './owned-fd.js'
+
+/** What the hub says of a buffer. */
+export interface SharedBuffer {
+  readonly index: number
+  readonly lengthBytes: number
+}
+
+/** How a domain's buffers are asked for: of the hub over a link, or of the hub in this process. */
+export interface DomainPort {
+  /**
+   * Gives a buffer's memory to the hub.
+   *
+   * @param memory - borrowed
+   * @throws {DmaBufError} EEXIST where the name is taken, ENOSPC, EPIPE without a hub
+   */
+  share(name: string, memory: OwnedFd, lengthBytes: number): Promise<SharedBuffer>
+  /**
+   * Asks for a buffer's memory, which is the caller's then.
+   *
+   * @param wait - whether to wait until somebody shares it
+   * @throws {DmaBufError} ENOENT, EPIPE without a hub
+   */
+  open(
+    name: string,
+    wait: boolean,
+    options: WaitOptions,
+  ): Promise<SharedBuffer & { readonly memory: OwnedFd }>
+  /** Says that this process has no handle of a buffer any more. */
+  release(index: number): void
+  /** Ends the link, or all of them. Idempotent. */
+  close(): Promise<void>
+}
