@@ -12,6 +12,7 @@ const USAGE = `Usage: npm run sim -- [options]
   --first N       the first seed (1)
   --seed N        this seed alone, with its last steps in words where it fails
   --trace         with --seed: the last steps in any case
+  --last N        how many of them, at most 2000 (120)
   --world NAME    only this part of the protocol
   --mutation NAME breaks the shipped source first, to see whether that is found
   --json          one JSON object
@@ -27,7 +28,6 @@ interface Totals {
 }
 
 const PROGRESS_MS = 500
-const PRINTED = 120
 
 async function load(mutation: string | undefined): Promise<Worlds> {
   const list = mutation === undefined ? undefined : mutations.get(mutation)
@@ -36,7 +36,7 @@ async function load(mutation: string | undefined): Promise<Worlds> {
   const folder = buildSteps({
     name: mutation ?? 'shipped',
     entries: [WORLD],
-    ...(list && { mutations: list }),
+    ...(list && { mutations: list.changes }),
   })
   const url = pathToFileURL(join(folder, WORLD.replace(/\.ts$/, '.js')))
   return (await import(url.href)) as Worlds
@@ -52,10 +52,10 @@ function paint(code: number, text: string): string {
   return isColored ? `\x1b[${code}m${text}\x1b[0m` : text
 }
 
-function report(result: worlds.SeedResult, withTrace: boolean): void {
+function report(result: worlds.SeedResult, last: number): void {
   const { seed, world, steps, hash, violation } = result
-  if (withTrace)
-    for (const { step, who, what } of result.trace.slice(-PRINTED))
+  if (last > 0)
+    for (const { step, who, what } of result.trace.slice(-last))
       say(`${String(step).padStart(7)}  ${who.padEnd(12)} ${what}`)
   if (violation === undefined) say(`seed ${seed} (${world}): ${steps} steps, hash ${hash}`)
   else say(paint(31, `seed ${seed} (${world}), step ${steps}: ${violation}`))
@@ -80,6 +80,7 @@ const options = {
   first: { type: 'string' },
   seed: { type: 'string' },
   trace: { type: 'boolean', default: false },
+  last: { type: 'string' },
   world: { type: 'string' },
   mutation: { type: 'string' },
   json: { type: 'boolean', default: false },
@@ -93,10 +94,11 @@ async function main(): Promise<number> {
     return 0
   }
   const { runSeed } = await load(values.mutation)
-  const which = values.world === undefined ? {} : { world: values.world }
+  const world = values.world ?? mutations.get(values.mutation ?? '')?.world
+  const which = world === undefined ? {} : { world }
   if (values.seed !== undefined) {
     const result = runSeed(number(values.seed, 0), { ...which, keepsText: true })
-    report(result, values.trace || result.violation !== undefined)
+    report(result, values.trace || result.violation !== undefined ? number(values.last, 120) : 0)
     if (values.json)
       print({
         seeds: 1,
@@ -119,9 +121,9 @@ async function main(): Promise<number> {
     const now = performance.now()
     if (result.violation !== undefined) {
       totals.violations++
-      report(result, false)
+      report(result, 0)
       say(
-        `  npm run sim -- --seed ${seed}${values.world === undefined ? '' : ` --world ${values.world}`}`,
+        `  npm run sim -- --seed ${seed}${world === undefined ? '' : ` --world ${world}`}${values.mutation === undefined ? '' : ` --mutation ${values.mutation}`}`,
       )
       if (totals.violations >= 5) break
     }

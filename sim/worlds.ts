@@ -4,6 +4,7 @@ import { Simulation, type Tempo } from './engine/simulation.js'
 import { setStarts } from './engine/stepped.js'
 import type { TraceEntry } from './engine/trace.js'
 import { must, Violation } from './engine/violation.js'
+import { BoardWorld } from './world/board-world.js'
 import { QueueWorld } from './world/queue-world.js'
 import type { World } from './engine/world.js'
 
@@ -30,8 +31,12 @@ export interface SeedOptions {
   readonly steps?: number
 }
 
-const WORLDS: ReadonlyMap<string, (simulation: Simulation) => World> = new Map([
-  ['queue', (simulation: Simulation) => new QueueWorld(simulation)],
+const WORLDS: ReadonlyMap<string, (simulation: Simulation) => World> = new Map<
+  string,
+  (simulation: Simulation) => World
+>([
+  ['queue', (simulation) => new QueueWorld(simulation)],
+  ['board', (simulation) => new BoardWorld(simulation)],
 ])
 
 /** The names of what can be simulated. */

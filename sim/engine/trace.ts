@@ -5,7 +5,7 @@ export interface TraceEntry {
   readonly what: string
 }
 
-const KEPT = 400
+const KEPT = 2000
 
 /**
  * What happened, as a hash of all and, if wanted, the last entries in words.

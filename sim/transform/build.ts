@@ -105,6 +105,9 @@ function digestOf(files: readonly string[]): string {
   return hash.digest('hex')
 }
 
+/** Of the language: the same for every build. */
+const declarations = new Map<string, ts.SourceFile | undefined>()
+
 function createProgram(build: StepBuild, out: string): ts.Program {
   const base = ts.readConfigFile(join(ROOT, 'tsconfig.base.json'), (path) => ts.sys.readFile(path))
   const shared = base.config as { compilerOptions: Record<string, unknown> }
@@ -114,7 +117,8 @@ function createProgram(build: StepBuild, out: string): ts.Program {
       composite: false,
       declaration: false,
       declarationMap: false,
-      types: ['node'],
+      // Other people's types say nothing of what steps, and cost seconds.
+      types: [],
       rootDir: ROOT,
       outDir: out,
       paths: { '#src/*': ['./src/*'] },
@@ -132,6 +136,13 @@ function createProgram(build: StepBuild, out: string): ts.Program {
       failures.push(error)
       return undefined
     }
+  }
+  const parse = host.getSourceFile.bind(host)
+  host.getSourceFile = (name, ...rest) => {
+    if (!name.endsWith('.d.ts')) return parse(name, ...rest)
+    const file = declarations.get(name) ?? parse(name, ...rest)
+    declarations.set(name, file)
+    return file
   }
   const entries = [...build.entries, RUNTIME, WORDS].map((entry) => join(ROOT, entry))
   const program = ts.createProgram(entries, options, host)

@@ -28,6 +28,11 @@ export interface Waker {
   ring(member: number): void
   /** Wakes all threads that sleep on the low word of a slot's counter. */
   wake(slot: number): void
+  /**
+   * Where members join without waiting for us: looks whether somebody did, and admits who did. False where
+   * somebody is there of whom nothing is known yet. Asked between closing a slot and looking who keeps it.
+   */
+  knowsAll?(): boolean
 }
 
 /** Another member as the owner of a board sees it. */
@@ -247,6 +252,11 @@ export class FenceBoard {
     const at = this.layout.slotAt(slot)
     const generation = this.#words.read(at + SLOT_GENERATION)
     this.#words.store(at + SLOT_GENERATION, -generation)
+    // Who joins after this look finds the slot closed.
+    if (this.#waker.knowsAll?.() === false) {
+      this.#words.store(at + SLOT_GENERATION, generation)
+      return false
+    }
     for (const watcher of this.#watchers)
       if (this.#isHazard(watcher, slot, generation)) {
         this.#words.store(at + SLOT_GENERATION, generation)

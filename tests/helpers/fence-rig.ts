@@ -27,6 +27,8 @@ export class FenceRig {
   readonly readers: FenceReader[] = []
   /** Members that were rung, in order. */
   readonly rung: number[] = []
+  /** Whether all members are known to the board. */
+  knowsAll: () => boolean = () => true
   /** Slots whose sleepers were woken. */
   readonly woken: number[] = []
 
@@ -40,6 +42,7 @@ export class FenceRig {
     const waker = {
       ring: (member: number) => void this.rung.push(member),
       wake: (slot: number) => void this.woken.push(slot),
+      knowsAll: () => this.knowsAll(),
     }
     this.board = new FenceBoard(owner(this.page), this.layout, waker, options.start)
     for (let member = 1; member < Math.max(members, 2); member++) {

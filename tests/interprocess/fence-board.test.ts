@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_GENERATION, MEMBER_SLEEPS, WATCH_HAZARD } from '#src/interprocess/member-page.js'
 import { FenceRig, Heard, OWNER, watch } from '../helpers/fence-rig.js'
+import { wordsOf } from '../helpers/hooked-words.js'
 
 test('FenceBoard.allocate hands out each slot once, and none when all are kept', () => {
   const { board } = new FenceRig({ slots: 3 })
@@ -56,6 +57,31 @@ test('FenceBoard forgets the hazards of a member that was dismissed', () => {
   watch(rig.reader, at, new Heard())
   rig.board.unpin(at.slot)
   rig.board.dismiss(1)
+  assert.ok(rig.board.allocate())
+})
+
+test('FenceBoard looks for newcomers between closing a slot and using it again, and respects them', () => {
+  const rig = new FenceRig({ slots: 1 })
+  const at = rig.allocate()
+  const page = wordsOf(rig.layout.lengthBytes / 4)
+  page.store(rig.layout.watchAt(OWNER, at.slot) + WATCH_HAZARD, at.generation)
+  rig.board.dismiss(1)
+  rig.board.unpin(at.slot)
+  let known: 'nothing' | 'that' | 'who' = 'nothing'
+  let closed = 0
+  rig.knowsAll = () => {
+    if (rig.page.load(rig.layout.slotAt(at.slot)) === -at.generation) closed++
+    if (known === 'who') rig.board.admit(1, page, OWNER)
+    return known !== 'that'
+  }
+  known = 'that'
+  assert.equal(rig.board.allocate(), undefined, 'Somebody is there')
+  known = 'who'
+  assert.equal(rig.board.allocate(), undefined, 'The newcomer looks at it')
+  assert.equal(rig.board.generationOf(at.slot), at.generation, 'Open again')
+  assert.ok(closed > 1)
+  rig.board.dismiss(1)
+  known = 'nothing'
   assert.ok(rig.board.allocate())
 })
 
