@@ -1,4 +1,4 @@
-import type { QueueMode } from '../interprocess/queue-consumer.js'
+import type { ConsumerOptions } from './consumer-options.js'
 
 /**
  * A place at a queue for another thread: post it to a worker, which opens it with openFramePort(). Plain data;
@@ -8,8 +8,5 @@ export interface FramePort {
   readonly dmabufPort: 1
 }
 
-/** How a port's opener takes part; see ConsumerOptions. */
-export interface FramePortOptions {
-  readonly mode?: QueueMode
-  readonly maxHeld?: number
-}
+/** How a port's opener takes part. */
+export type FramePortOptions = Omit<ConsumerOptions, 'access'>

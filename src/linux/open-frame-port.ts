@@ -2,6 +2,7 @@ import type { WaitOptions } from '../core/host.js'
 import { checkConsumerOptions } from '../frames/consumer-options.js'
 import type { FramePort, FramePortOptions } from '../frames/frame-port.js'
 import type { FrameStream } from '../frames/frame-stream.js'
+import { openFramePort as openMemoryPort } from '../threads/open-frame-port.js'
 import { isLinkPort, openLinkPort } from './queue-port.js'
 
 /**
@@ -19,5 +20,5 @@ export async function openFramePort(
     throw new TypeError('Open what queue.port() returned, as it arrived in a message')
   checkConsumerOptions(options)
   if (isLinkPort(port)) return openLinkPort(port, options)
-  throw new TypeError('Port is of another version of this package')
+  return openMemoryPort(port, options)
 }
