@@ -52,9 +52,9 @@ export class FencePublisher {
     if (at === undefined) throw this.busy()
     this.board.pin(at.slot)
     if (known !== undefined) return at
-    const observer = timeline.observe(this.#observer(timeline))
-    const stop = (): void => observer[Symbol.dispose]()
-    this.#timelines.set(timeline, { at, stop })
+    const published: Published = { at, stop: () => observer[Symbol.dispose]() }
+    const observer = timeline.observe(this.#observer(timeline, published))
+    this.#timelines.set(timeline, published)
     return at
   }
 
@@ -113,16 +113,17 @@ export class FencePublisher {
     this.board.unpin(slot)
   }
 
-  #observer(timeline: Timeline): TimelineObserver {
+  // Closed by another observer of the same progress, it may still be told of that.
+  #observer(timeline: Timeline, published: Published): TimelineObserver {
     return {
       advanced: (value) => {
-        const published = this.#timelines.get(timeline)
-        if (published !== undefined) this.board.signal(published.at.slot, value)
+        if (!this.#closed) this.board.signal(published.at.slot, value)
       },
-      failed: (value, error) => this.#failed(timeline, value, error),
+      failed: (value, error) => {
+        if (!this.#closed) this.#failed(timeline, value, error)
+      },
       ended: (error) => {
-        const published = this.#timelines.get(timeline)
-        if (published !== undefined) this.#end(timeline, published, error)
+        if (!this.#closed) this.#end(timeline, published, error)
       },
     }
   }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LOG_ENTRIES, MEMBER_LOG } from '#src/interprocess/member-page.js'
+import { storeCounter } from '#src/interprocess/shared-counter.js'
 import { FenceRig, Heard, watch } from '../helpers/fence-rig.js'
 import { Interruption } from '../helpers/hooked-words.js'
 
@@ -77,6 +78,24 @@ test('A reader that asks and looks once more misses no signal, wherever it falls
     }
 })
 
+test('A reader that looks while its owner publishes sees nothing that is not so, wherever it falls', () => {
+  for (let at = 0; ; at++) {
+    const heard = new Heard(9)
+    const interruption = new Interruption(at, () => line.look())
+    const rig = new FenceRig({ owner: interruption.wrap })
+    const first = rig.allocate()
+    const line = watch(rig.reader, first, heard)
+    interruption.arm()
+    rig.board.signal(first.slot, 1)
+    const second = rig.fail(first, 5, 11)
+    rig.board.end(second.slot, 12)
+    line.look()
+    const said = heard.said.filter((what) => what !== 'reached 1' && what !== 'reached 4')
+    assert.deepEqual(said, ['5 failed 11', 'ended 12'], `Looked before access ${at}`)
+    if (!interruption.happened) break
+  }
+})
+
 test('FenceReader.catchUp looks at what changed and at nothing else', () => {
   const rig = new FenceRig({ slots: 8 })
   const lines = Array.from({ length: 6 }, () => {
@@ -147,6 +166,8 @@ test('FenceReader.catchUp sees every change while the counter of the log passes 
       rig.reader.catchUp()
     })
     const rig = new FenceRig({ owner: interruption.wrap, start: { logged: 2 ** 32 - 1 } })
+    // Not the slot that an empty log names.
+    rig.allocate()
     const slot = rig.allocate()
     watch(rig.reader, slot, heard)
     interruption.arm()
@@ -155,6 +176,21 @@ test('FenceReader.catchUp sees every change while the counter of the log passes 
     assert.equal(heard.value, 1, `Looked before access ${at}`)
     if (!interruption.happened) break
   }
+})
+
+test('FenceReader.catchUp that is stopped for 2^32 changes within a look takes no old count for a new one', () => {
+  const interruption = new Interruption(1, () => storeCounter(rig.page, MEMBER_LOG, 2 ** 32 + 150))
+  const rig = new FenceRig({ reader: interruption.wrap, start: { logged: 100 } })
+  const slot = rig.allocate()
+  const heard = new Heard()
+  watch(rig.reader, slot, heard)
+  rig.board.signal(slot.slot, 1)
+  // As after many more changes, of another slot: all but the last words of the count.
+  for (let i = 0; i < LOG_ENTRIES; i++) rig.page.store(rig.layout.log + i, 3)
+  storeCounter(rig.page, MEMBER_LOG, 2 ** 32 - 1)
+  interruption.arm()
+  rig.reader.catchUp()
+  assert.equal(heard.value, 1)
 })
 
 test('FenceReader.catchUp survives any log: it looks at too much, never outside', () => {

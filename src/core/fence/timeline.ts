@@ -27,7 +27,7 @@ export interface TimelineSource {
 }
 
 /** Errors that a timeline remembers for fences that are asked for afterwards: the latest. */
-const MAX_FAILURES = 1024
+const MAX_FAILURES = 256
 
 /**
  * A counter that only rises, and fences for its values: a fence of seqno 5 signals when the value
@@ -108,7 +108,7 @@ export class Timeline implements Disposable {
    * As signal(), but the work of `seqno` itself failed: its fences signal with the error, those before it
    * without. The timeline goes on.
    *
-   * A fence of that seqno that is asked for later has the error, too, until 1024 others failed.
+   * A fence of that seqno that is asked for later has the error, too, until 256 others failed.
    * @rule FENCE-15
    * @throws {RangeError} if the value would not rise
    * @throws {DmaBufError} the error the timeline ended with
