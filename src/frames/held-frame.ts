@@ -46,13 +46,21 @@ export abstract class HeldFrame implements Disposable {
     return this.#begin().zeroCopy
   }
 
-  /** The bytes of one plane, rows with their strides; of all of it where there is no format. */
+  /**
+   * The bytes of one plane, rows with their strides; of all of it where there is no format.
+   * @throws {RangeError} where there is no such plane, or fewer bytes are used
+   */
   plane(index: number): Bytes {
     if (this.format === undefined && index === 0) return this.bytes
     const plane = this.format?.planes[index]
     if (plane === undefined) throw new RangeError(`Frame has no plane ${index}`)
     const { offsetBytes, strideBytes, rowCount } = plane
-    return this.bytes.subarray(offsetBytes, offsetBytes + strideBytes * rowCount)
+    const endBytes = offsetBytes + strideBytes * rowCount
+    if (endBytes > this.#lengthBytes)
+      throw new RangeError(
+        `Plane ${index} ends at ${endBytes}, of the frame ${this.#lengthBytes} bytes are used`,
+      )
+    return this.bytes.subarray(offsetBytes, endBytes)
   }
 
   /**

@@ -217,6 +217,36 @@ test('Metadata that makes no sense is refused, and the frame may still be queued
   assert.equal(seen.bytes[4095], 4)
 })
 
+test('Damage beyond the frame is refused where there is a format', async (t) => {
+  const format = { fourcc: 'R8  ', width: 64, height: 64 }
+  const { queue, stream } = await queuePair(t, { queue: { format, lengthBytes: 4096 } })
+  const inside = { x: 60, y: 60, width: 4, height: 4 }
+  const frame = await queue.dequeue()
+  for (const outside of [
+    { ...inside, width: 5 },
+    { ...inside, height: 5 },
+  ])
+    assert.throws(() => frame.queue({ damage: [outside] }), {
+      name: 'RangeError',
+      message: /within the frame, 64x64/,
+    })
+  frame.queue({ damage: [inside] })
+  using seen = await stream.receive()
+  assert.deepEqual(seen?.damage, [inside])
+})
+
+test('A plane of which not all is used is refused; the bytes that are used can be read', async (t) => {
+  const format = { fourcc: 'NV12', width: 64, height: 32 }
+  const { queue, stream } = await queuePair(t, { queue: { format, lengthBytes: 4096 } })
+  await publish(queue, 1, { lengthBytes: 64 * 32 })
+  using seen = await stream.receive()
+  assert.equal(seen?.plane(0).length, 64 * 32)
+  assert.throws(() => seen.plane(1), {
+    name: 'RangeError',
+    message: /Plane 1 ends at 3072, of the frame 2048 bytes are used/,
+  })
+})
+
 function deferred(): { promise: Promise<void>; resolve: () => void } {
   let resolve: () => void = () => {}
   const promise = new Promise<void>((settle) => {

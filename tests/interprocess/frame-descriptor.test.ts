@@ -4,16 +4,26 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { DmaBufError } from '#src/core/errors.js'
-import type { FrameColor, LaidOutFormat, Plane } from '#src/core/frame/format.js'
+import {
+  layOutFormat,
+  type FrameColor,
+  type LaidOutFormat,
+  type Plane,
+} from '#src/core/frame/format.js'
 import {
   DESCRIPTOR_WORDS,
+  loadFenceStatus,
   MAX_DAMAGE,
+  readBufferSerial,
   readFacts,
   readFormat,
   readFormatSerial,
+  storeFenceStatus,
+  writeBufferSerial,
   writeFacts,
   writeFormat,
   type FrameFacts,
+  type Rectangle,
 } from '#src/interprocess/frame-descriptor.js'
 import type { Words } from '#src/interprocess/words.js'
 import { wordsOf } from '../helpers/hooked-words.js'
@@ -276,4 +286,57 @@ test('Random words are a description within its buffer, or EPROTO', () => {
     }),
     { numRuns: 2000 },
   )
+})
+
+test('Damage lies within its frame: both sides of each edge, and anywhere without a format', () => {
+  const { format } = layOutFormat({ fourcc: 'R8  ', width: 10, height: 4 })
+  const read = (rectangle: Rectangle, of?: LaidOutFormat): unknown => {
+    const words = page()
+    writeFacts(words, BASE, 1, { lengthBytes: 1, timestampNs: 1, damage: [rectangle] })
+    return readFacts(words, BASE, CAPACITY, of).damage[0]
+  }
+  const inside = [
+    { x: 0, y: 0, width: 10, height: 4 },
+    { x: 9, y: 3, width: 1, height: 1 },
+    { x: 10, y: 4, width: 0, height: 0 },
+  ]
+  for (const rectangle of inside) assert.deepEqual(read(rectangle, format), rectangle)
+  const outside = [
+    { x: 0, y: 0, width: 11, height: 4 },
+    { x: 0, y: 0, width: 10, height: 5 },
+    { x: 9, y: 0, width: 2, height: 1 },
+    { x: 0, y: 3, width: 1, height: 2 },
+    { x: 2 ** 32 - 1, y: 0, width: 2, height: 1 },
+  ]
+  for (const rectangle of outside) {
+    assert.throws(() => read(rectangle, format), {
+      code: 'EPROTO',
+      message: /damage beyond its frame/,
+    })
+    assert.deepEqual(read(rectangle), rectangle)
+  }
+})
+
+test('What became of a fence is 0, 1 or -errno; anything else is EPROTO', () => {
+  const words = page()
+  for (const [stored, status] of [
+    [0, 0],
+    [1, 1],
+    [-1, -1],
+    [-4095, -4095],
+    [-4096, -71],
+    [2, -71],
+    [2 ** 31 - 1, -71],
+  ] as const) {
+    storeFenceStatus(words, BASE, stored)
+    assert.equal(loadFenceStatus(words, BASE), status)
+  }
+})
+
+test('A buffer serial is any number of 32 bits', () => {
+  const words = page()
+  for (const serial of [1, 2 ** 31, 2 ** 32 - 1]) {
+    writeBufferSerial(words, BASE, serial)
+    assert.equal(readBufferSerial(words, BASE), serial)
+  }
 })

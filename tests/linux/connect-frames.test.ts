@@ -2,11 +2,20 @@
 // Method: cameras are processes of their own where they have to die.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
+import { encodeJoin } from '#src/interprocess/queue-message.js'
 import { connectFrames } from '#src/linux/connect-frames.js'
+import { LinkServer } from '#src/linux/link-server.js'
+import type { Link } from '#src/linux/link.js'
+import { native } from '#src/linux/native.js'
+import { OwnedFd } from '#src/linux/owned-fd.js'
 import { serveFrames } from '#src/linux/serve-frames.js'
 import { Camera } from '../helpers/camera.js'
+import { errorCode } from '../helpers/error-code.js'
 import { settled, until } from '../helpers/leaks.js'
 import { Remote } from '../helpers/remote.js'
+import { RawPeer } from '../helpers/raw-peer.js'
 import { socketPath } from '../helpers/socket-path.js'
 import { publish, type ViewerOptions } from '../helpers/viewer.js'
 
@@ -168,4 +177,92 @@ test('connectFrames without waitForServer fails with EOWNERDEAD when the server 
   await settled()
   await deaf.kill()
   await connecting
+})
+
+test('connectFrames has one timeout for waiting and joining together', async (t) => {
+  const path = socketPath(t)
+  // Somebody who listens, and never says welcome.
+  const links: Link[] = []
+  const started = performance.now()
+  const connecting = connectFrames(path, { waitForServer: true, timeoutMs: 400 })
+  await sleep(250)
+  const server = new LinkServer(path, {}, (link) => links.push(link))
+  await assert.rejects(connecting, { code: 'ETIMEDOUT' })
+  const tookMs = performance.now() - started
+  assert.ok(tookMs >= 399, `Not before its time: ${tookMs}`)
+  // It was 650 when the two had a timeout each, and no machine is early.
+  assert.equal(links.length, 1)
+  server.close()
+  for (const link of links) await link.close()
+})
+
+test('connectFrames refuses a timeout that is none before it connects', async (t) => {
+  const path = socketPath(t)
+  for (const timeoutMs of [-1, Number.NaN])
+    await assert.rejects(connectFrames(path, { waitForServer: true, timeoutMs }), RangeError)
+})
+
+test('Frames say which run of the camera they are from: a later one is larger', async (t) => {
+  const path = socketPath(t)
+  await using first = await Camera.start(path, CAMERA)
+  await using stream = await connectFrames(path, { waitForServer: true })
+  await using other = await connectFrames(path, { mode: 'latest' })
+  await first.publish(1)
+  const seen = [await stream.receive(), await other.receive()]
+  const [epoch] = seen.map((frame) => frame!.epoch)
+  assert.ok(epoch! > 0)
+  assert.equal(seen[1]?.epoch, epoch)
+  const waiting = stream.receive()
+  await first.remote.kill()
+  await using second = await Camera.start(path, CAMERA)
+  await second.untilJoined(1)
+  await second.publish(1)
+  // A frame of the run before is still what it was.
+  assert.equal(seen[0]?.bytes[0], 1)
+  seen[0].release()
+  using frame = await waiting
+  assert.ok(frame!.epoch > epoch!)
+  assert.equal(frame?.sequence, 1)
+  seen[1]?.release()
+})
+
+test("A fence of the camera's last run fails when it dies, whatever the next run does", async (t) => {
+  const path = socketPath(t)
+  await using first = await Camera.start(path, CAMERA)
+  await using stream = await connectFrames(path, { waitForServer: true, fences: 'pass' })
+  await first.remote.run(async ({ state, core }) => {
+    const frame = await state.queue.dequeue()
+    frame.queue({ fence: core.createTimeline('never').fence(1) })
+  })
+  const old = await stream.receive()
+  const waiting = errorCode(() => old!.fence!.wait())
+  await first.remote.kill()
+  assert.equal(await waiting, 'EOWNERDEAD')
+  await using second = await Camera.start(path, CAMERA)
+  await second.untilJoined(1)
+  await second.publish(1)
+  old!.release()
+  using next = await stream.receive()
+  assert.deepEqual([next?.fence, next?.error, next?.bytes[0]], [undefined, undefined, 1])
+})
+
+test('A viewer of the first version is refused in one line that names both versions', async (t) => {
+  const path = socketPath(t)
+  await using _queue = await serveFrames(path, CAMERA)
+  const fd = OwnedFd.adopt(native().connect(path))
+  using raw = new RawPeer(fd)
+  raw.hello()
+  raw.send(encodeMessage(MessageType.queueJoin, 0, encodeJoin({ mode: 'fifo', maxHeld: 1 })))
+  let last: Uint8Array = new Uint8Array(0)
+  for (;;) {
+    const got = raw.receive()
+    if (got === 0) break
+    if (typeof got === 'number') await sleep(5)
+    else last = got
+  }
+  assert.equal(last[3], MessageType.goodbye)
+  assert.equal(
+    Buffer.from(last.subarray(8)).toString(),
+    'The viewer speaks version 1, the queue 2: use the same package on both sides',
+  )
 })

@@ -4,7 +4,12 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { DESCRIPTOR_WORDS } from '#src/interprocess/frame-descriptor.js'
 import { MessageType } from '#src/interprocess/link-message.js'
-import { decodeJoin, encodeWelcome, type BufferEntry } from '#src/interprocess/queue-message.js'
+import {
+  decodeJoin,
+  encodeBuffers,
+  encodeWelcome,
+  type BufferEntry,
+} from '#src/interprocess/queue-message.js'
 import {
   descriptorAt,
   QUEUE_PUBLISHED,
@@ -309,7 +314,9 @@ test('connectFrames rejects with the reason of a signal aborted while it joins, 
 })
 
 /** A stream of an impostor that has published one good frame in buffer 0. */
-async function deceived(t: TestContext): Promise<{ stream: FrameStream; impostor: Impostor }> {
+async function deceived(
+  t: TestContext,
+): Promise<{ stream: FrameStream; impostor: Impostor; peer: Link }> {
   const path = socketPath(t)
   const impostor = new Impostor()
   let link: Link | undefined
@@ -335,7 +342,7 @@ async function deceived(t: TestContext): Promise<{ stream: FrameStream; impostor
     { serial: 1, layout: undefined },
   )
   assert.equal(index, 1)
-  return { stream, impostor }
+  return { stream, impostor, peer: link! }
 }
 
 const lies: readonly [string, RegExp, (words: Words) => void][] = [
@@ -391,6 +398,72 @@ test('A server that goes back is not followed', async (t) => {
   ;(await stream.receive())?.release()
   impostor.words.store(QUEUE_PUBLISHED, 0)
   assert.equal(stream.tryReceive(), undefined)
+})
+
+const buffersThatAreNone: readonly [string, RegExp, () => [Uint8Array<ArrayBuffer>, OwnedFd[]]][] =
+  [
+    ['half an entry', /EPROTO/, () => [new Uint8Array(15), []]],
+    [
+      'a slot that there is not',
+      /EPROTO/,
+      () => [encodeBuffers([{ slot: 3, serial: 2, lengthBytes: 0 }]), []],
+    ],
+    [
+      'no descriptor',
+      /0 descriptors for 1 buffers/,
+      () => [encodeBuffers([{ slot: 1, serial: 2, lengthBytes: 4096 }]), []],
+    ],
+    [
+      'a descriptor for nothing',
+      /1 descriptors for 0 buffers/,
+      () => [encodeBuffers([{ slot: 1, serial: 2, lengthBytes: 0 }]), [device()]],
+    ],
+    [
+      'an unsealed buffer',
+      /a buffer that is not sealed/,
+      () => [encodeBuffers([{ slot: 1, serial: 2, lengthBytes: 4096 }]), [unsealedMemory(4096)]],
+    ],
+    [
+      'a buffer that is shorter than it says',
+      /a buffer of 4096 bytes, too small for 8192/,
+      () => [
+        encodeBuffers([{ slot: 1, serial: 2, lengthBytes: 8192 }]),
+        [createMemfd('small', 4096)],
+      ],
+    ],
+  ]
+
+for (const [what, reason, make] of buffersThatAreNone)
+  test(`A server that sends ${what} in the middle ends the stream with one clear error`, async (t) => {
+    const { stream, peer } = await deceived(t)
+    const held = await stream.receive()
+    const [payload, fds] = make()
+    await peer.post(MessageType.queueBuffers, payload, { fds })
+    for (const fd of fds) fd.close()
+    const matches = (error: unknown): boolean => reason.test(String(error))
+    await assert.rejects(stream.receive({ timeoutMs: 10_000 }), matches)
+    assert.equal(held?.bytes.length, 4096, 'What is held stays')
+    held.release()
+  })
+
+test('A frame whose buffer comes late is delivered when it does, with the bytes of that buffer', async (t) => {
+  const { stream, impostor, peer } = await deceived(t)
+  ;(await stream.receive())?.release()
+  const slot = impostor.producer.take()!
+  const serial = impostor.producer.equip(slot)
+  const facts = { lengthBytes: 5000, timestampNs: 1, damage: [] }
+  impostor.producer.publish(slot, facts, { serial: 1, layout: undefined })
+  const waiting = stream.receive({ timeoutMs: 10_000 })
+  assert.equal(stream.held, 0)
+  const fd = createMemfd('late', 8192)
+  using mapping = new Mapping(fd, 8192, MapMode.shared)
+  mapping.words().write(0, 0x05050505)
+  await peer.post(MessageType.queueBuffers, encodeBuffers([{ slot, serial, lengthBytes: 8192 }]), {
+    fds: [fd],
+  })
+  fd.close()
+  using frame = await waiting
+  assert.deepEqual([frame?.sequence, frame?.lengthBytes, frame?.bytes[3]], [2, 5000, 5])
 })
 
 test('A server with a socket for a doorbell is left with one clear error', async (t) => {

@@ -170,3 +170,52 @@ test('LinkSocket closes and refuses a descriptor that cannot be watched', () => 
   })
   assert.equal(fd.closed, true)
 })
+
+test('LinkSocket.trySend sends now or says that there is no room, and keeps nothing', async () => {
+  const { socket, raw } = socketAndPeer()
+  let sent = 0
+  while (socket.trySend(encode(String(sent)), [])) sent++
+  assert.ok(sent > 0)
+  assert.equal(socket.trySend(encode('again'), []), false)
+  for (let i = 0; i < sent; i++)
+    assert.equal(new TextDecoder().decode(raw.receive() as Uint8Array), String(i))
+  assert.ok((raw.receive() as number) < 0, 'Nothing that found no room comes later')
+  assert.equal(socket.trySend(encode('room'), []), true)
+  await turn()
+  socket.close()
+  raw[Symbol.dispose]()
+})
+
+test('LinkSocket.onceWritable calls back once when there is room again, and never after the end', async () => {
+  const { socket, raw } = socketAndPeer()
+  while (socket.trySend(encode('fill'), []));
+  let calls = 0
+  socket.onceWritable(() => calls++)
+  for (let i = 0; i < 10; i++) await turn()
+  assert.equal(calls, 0)
+  while (typeof raw.receive() !== 'number');
+  await until(() => calls === 1)
+  for (let i = 0; i < 10; i++) await turn()
+  assert.equal(calls, 1)
+  while (socket.trySend(encode('fill'), []));
+  socket.onceWritable(() => calls++)
+  socket.close()
+  raw[Symbol.dispose]()
+  for (let i = 0; i < 10; i++) await turn()
+  assert.equal(calls, 1)
+})
+
+test('LinkSocket.trySend keeps the order: it waits behind sends that wait', async () => {
+  const { socket, raw } = socketAndPeer()
+  while (socket.trySend(encode('fill'), []));
+  const waiting = socket.send(encode('first'), [])
+  raw.receive()
+  assert.equal(socket.trySend(encode('second'), []), false)
+  while (typeof raw.receive() !== 'number');
+  await waiting
+  assert.equal(socket.trySend(encode('second'), []), true)
+  assert.equal(new TextDecoder().decode(raw.receive() as Uint8Array), 'first')
+  assert.equal(new TextDecoder().decode(raw.receive() as Uint8Array), 'second')
+  socket.close()
+  raw[Symbol.dispose]()
+})
