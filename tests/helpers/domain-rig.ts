@@ -54,8 +54,13 @@ export class DomainRig implements AsyncDisposable {
   }
 
   /** A buffer of one member, as each of the others sees it, too. */
-  async share(owner: Domain, name: string, others: readonly Domain[]): Promise<DmaBuf[]> {
-    const buffer = openMemfdHeap().allocate(4096)
+  async share(
+    owner: Domain,
+    name: string,
+    others: readonly Domain[],
+    lengthBytes = 4096,
+  ): Promise<DmaBuf[]> {
+    const buffer = openMemfdHeap().allocate(lengthBytes)
     this.#buffers.push(buffer)
     await owner.share(buffer, name)
     const opened = await Promise.all(others.map((other) => other.open(name)))
