@@ -1,10 +1,10 @@
 // A real browser for tests: it opens one page of ours, which posts what it found out.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { delimiter, extname, join, normalize } from 'node:path'
-import { ScratchFolder } from './fixture.js'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
@@ -45,7 +45,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 
 /** Opens a page under tests/browser/pages in Chromium; resolves to the JSON that it posts to /results. */
 export async function runInChromium(chromium: string, page: string): Promise<unknown> {
-  using folder = new ScratchFolder()
+  const folder = mkdtempSync(join(tmpdir(), 'dmabuf-test-'))
   let settle: { resolve: (value: unknown) => void; reject: (error: Error) => void } | undefined
   const results = new Promise<unknown>((resolve, reject) => {
     settle = { resolve, reject }
@@ -65,7 +65,7 @@ export async function runInChromium(chromium: string, page: string): Promise<unk
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking']
-  const args = [...flags, '--no-first-run', `--user-data-dir=${folder.path}`]
+  const args = [...flags, '--no-first-run', `--user-data-dir=${folder}`]
   // A group of its own: Chromium is many processes.
   const child = spawn(chromium, [...args, `http://127.0.0.1:${port}/pages/${page}`], {
     detached: true,
@@ -91,5 +91,7 @@ export async function runInChromium(chromium: string, page: string): Promise<unk
     await exited
     server.closeAllConnections()
     server.close()
+    // Its other processes may still be on their way out.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   }
 }
