@@ -48,7 +48,8 @@ export class LinkMember {
   readonly #arrival: Promise<RemoteMember>
   /** Offers that the peer has not answered. */
   readonly #offers = new Map<number, Waiter<void>>()
-  #announced: Promise<void> | undefined
+  /** Whether our page was sent; undefined while nobody tries. */
+  #announced: Promise<boolean> | undefined
   #remote: RemoteMember | undefined
 
   private constructor(link: Link) {
@@ -136,17 +137,21 @@ export class LinkMember {
     }
   }
 
-  // Once for each link, whoever asks first; a message that could not be sent may be sent again.
-  #announce(options: WaitOptions): Promise<void> {
-    if (this.#announced !== undefined) return this.#announced
+  // Once for each link, by whoever asks first. One who gave up is not the reason for another to give up.
+  async #announce(options: WaitOptions): Promise<void> {
+    for (let known = this.#announced; known !== undefined; known = this.#announced)
+      if (await known) return
     const fds = [this.own.page, this.#bell.set]
     const posted = this.link.post(MessageType.memberPage, NOTHING, { fds, ...options })
-    this.#announced = posted
-    posted.then(
-      () => this.#bell.set.close(),
-      () => (this.#announced = undefined),
+    this.#announced = posted.then(
+      () => true,
+      () => {
+        this.#announced = undefined
+        return false
+      },
     )
-    return posted
+    await posted
+    this.#bell.set.close()
   }
 
   async #receivePage(): Promise<RemoteMember> {

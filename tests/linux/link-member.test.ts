@@ -130,6 +130,23 @@ test('Answers find their offers in whatever order they come', async () => {
   await theirs.close()
 })
 
+test('Who gives up the first share keeps no other from being shared', async () => {
+  const [ours, theirs] = links()
+  const timeline = createTimeline('work')
+  const reason = new Error('Enough')
+  const controller = new AbortController()
+  const first = shareFence(timeline.fence(1), ours, { signal: controller.signal })
+  const second = shareTimeline(timeline, ours)
+  controller.abort(reason)
+  await assert.rejects(first, reason)
+  const seen = await receiveTimeline(theirs)
+  await second
+  timeline.signal(1)
+  await seen.wait(1)
+  await ours.close()
+  await theirs.close()
+})
+
 test('A link costs nothing once both ends have closed it', async () => {
   await settled()
   const before = countResources()

@@ -11,6 +11,7 @@ import {
   type Fence,
   type Timeline,
 } from '#src/index.js'
+import { MessageType } from '#src/interprocess/link-message.js'
 import { LinkMember } from '#src/linux/link-member.js'
 import { inheritLink, linkPair } from '#src/linux/link-pair.js'
 import type { Link } from '#src/linux/link.js'
@@ -214,6 +215,7 @@ test('shareFence and receiveFence say that the peer left, or that the link is cl
   const { ours, theirs, close } = links()
   const sharing = assert.rejects(shareFence(mockFence(), ours), { code: 'EPROTO' })
   const receiving = assert.rejects(receiveFence(ours), { code: 'EPIPE' })
+  await theirs.next(MessageType.fenceShare)
   await theirs.close()
   await sharing
   await receiving

@@ -244,6 +244,7 @@ test('shareTimeline to a peer that leaves or dies says so', async (t) => {
   const [ours, theirs] = links()
   const timeline = createTimeline('work')
   const sharing = assert.rejects(shareTimeline(timeline, ours), { code: 'EPROTO' })
+  await theirs.next(MessageType.timelineShare)
   await theirs.close()
   await sharing
   await ours.close()
