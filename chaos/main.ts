@@ -94,7 +94,7 @@ async function main(): Promise<number> {
       say(`${scenario.name.padEnd(18)} not run: ${missing}`)
       continue
     }
-    const part = Math.max(1, Math.round((kills * scenario.share) / shares))
+    const part = Math.ceil((kills * scenario.share) / shares)
     done.push(await perform(scenario, seed, part))
   }
   const seconds = Math.round((performance.now() - started) / 100) / 10

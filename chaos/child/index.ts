@@ -1,5 +1,6 @@
 // What the processes of the chaos run can do; loaded before them, found as `chaos` by the functions sent to them.
 import { Camera } from './camera.js'
+import { Member } from './member.js'
 import { nowMs } from './pattern.js'
 import { StepVictim } from './operations.js'
 import { Owner } from './owner.js'
@@ -15,10 +16,11 @@ interface Roles {
   owner: Owner
   watcher: Watcher
   victim: StepVictim
+  member: Member
 }
 
 const my = {} as Roles
-const parts = { Camera, Owner, StepVictim, Viewer, Watcher, nowMs, my }
+const parts = { Camera, Member, Owner, StepVictim, Viewer, Watcher, nowMs, my }
 
 declare global {
   var chaos: typeof parts

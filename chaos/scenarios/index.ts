@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.js'
 import { cameras } from './cameras.js'
+import { hubs, members } from './members.js'
 import { strangeCameras, strangeViewers } from './namespaces.js'
 import { steps } from './steps.js'
 import { stopped } from './stopped.js'
@@ -12,6 +13,8 @@ export const SCENARIOS: readonly Scenario[] = [
   cameras,
   owners,
   watchers,
+  members,
+  hubs,
   steps,
   strangeViewers,
   strangeCameras,

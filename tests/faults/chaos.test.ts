@@ -60,6 +60,11 @@ test('chaos kills owners of timelines, and every fence that waits fails once', (
 test('chaos kills watchers of a timeline, and the others miss no signal', (t) =>
   assertCalm(t, 'watchers', 4))
 
+test('chaos kills members of a domain and its hub, and locks and fences of the dead hold up nobody', async (t) => {
+  await assertCalm(t, 'members', 4)
+  await assertCalm(t, 'hubs', 2)
+})
+
 test('chaos kills at single accesses to shared memory, and the others go on', (t) =>
   assertCalm(t, 'steps', 5))
 
