@@ -100,8 +100,9 @@ export class DomainGroup implements LockGroup, Disposable {
     if (epoch === this.#epoch) return 'same'
     const before = this.#peers
     this.#link?.pump()
-    if (this.#closed || before !== this.#peers) return this.#epoch === epoch ? 'changed' : 'behind'
-    return this.#epoch === epoch ? 'same' : 'behind'
+    // The hub may have told of members that joined since its epoch was looked at: then it is further than that.
+    if (this.#epoch < epoch) return 'behind'
+    return this.#closed || before !== this.#peers ? 'changed' : 'same'
   }
 
   /** What stands for the fences of members of whom nothing is known yet; signals when all are known. */

@@ -43,6 +43,22 @@ test('DomainGroup is behind while the epoch says that somebody is there whom nob
   epoch = group.epoch
 })
 
+test('DomainGroup that learns of two newcomers at one look is not behind', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const { group } = await rig.joinByHand()
+  const hub = group.others[0]!
+  const load = hub.words.load.bind(hub.words)
+  hub.words.load = (index) => {
+    if (index !== MEMBER_EPOCH) return load(index)
+    // The second one joins between the look at the epoch and the look at the messages.
+    const epoch = group.epoch + 1
+    group.caughtUp(epoch + 1)
+    return epoch
+  }
+  assert.equal(group.catchUp(), 'same')
+  hub.words.load = load
+})
+
 test('DomainGroup.remove tells listeners once how a member ended', async (t) => {
   await using rig = await DomainRig.open(t)
   const { group } = await rig.joinByHand()
