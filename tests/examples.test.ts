@@ -7,11 +7,12 @@ import * as framework from '#src/framework.js'
 import * as users from '#src/index.js'
 import * as linux from '#src/linux/index.js'
 import * as testing from '#src/testing/index.js'
+import * as threads from '#src/threads/index.js'
 import ts from 'typescript'
 import { filesUnder, parse } from './helpers/source-tree.js'
 
 const programs = filesUnder('examples', '.ts').filter((path) => /^\d\d-/.test(basename(path)))
-const entries = { dmabuf: users, framework, testing, linux }
+const entries = { dmabuf: users, framework, testing, threads, linux }
 
 /** What a file imports from an entry of the package, as `entry name`. */
 function importsOf(path: string): readonly string[] {

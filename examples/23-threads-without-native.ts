@@ -1,0 +1,33 @@
+// The same queue over a SharedArrayBuffer: runs in browsers, and in Node without native code.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { closeFramePort, createFrameQueue, openFramePort, type FramePort } from 'dmabuf/threads'
+
+/** The worker: takes one frame, says what is in it, and keeps it. */
+async function work({ port }: { port: FramePort }): Promise<void> {
+  const frames = await openFramePort(port)
+  const frame = await frames.receive()
+  parentPort?.postMessage(frame?.bytes[0])
+  await frames.receive({ timeoutMs: 60_000 })
+}
+
+if (isMainThread) {
+  await using queue = createFrameQueue({ lengthBytes: 4096, buffers: 3 })
+  const port = queue.port()
+  const worker = new Worker(new URL(import.meta.url), { workerData: { port } })
+  // Not every runtime tells when a thread dies: whoever made it does.
+  worker.on('exit', () => closeFramePort(port))
+  const said = once(worker, 'message')
+  await new Promise<void>((resolve) => queue.watchConsumers(() => resolve()))
+  const gone = new Promise<number>((resolve) => {
+    queue.watchConsumers(({ heldAtEnd }) => resolve(heldAtEnd))
+  })
+  using frame = await queue.dequeue()
+  frame.bytes.fill(42)
+  frame.queue()
+  assert.deepEqual(await said, [42])
+  await worker.terminate()
+  assert.equal(await gone, 1)
+  console.log('the worker saw 42, and the frame it died with is free again')
+} else await work(workerData as { port: FramePort })
