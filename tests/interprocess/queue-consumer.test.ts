@@ -457,3 +457,40 @@ test('Used bytes are checked against the buffer that the frame is in', () => {
   rig.publish({ lengthBytes: 101 })
   assert.throws(() => consumer.acquire(), nonsense)
 })
+
+test('A buffer given back while something uses it is never free in between, at any access', () => {
+  for (let at = 0; at < 4; at++) {
+    const rig = new QueueRig(4)
+    const joined = rig.join('fifo')
+    const taken: (number | undefined)[] = []
+    const takeAll = new Interruption(at, () => {
+      for (let slot = rig.producer.take(); slot !== undefined; slot = rig.producer.take())
+        taken.push(slot)
+    })
+    const consumer = joined.open(takeAll)
+    rig.publish()
+    rig.publish()
+    const held = consumer.acquire()!.bufferIndex
+    takeAll.arm()
+    consumer.releaseLater(held)
+    assert.ok(!taken.includes(held), `Taken before access ${at}`)
+  }
+})
+
+test('A format that a buffer had is checked again where the slot has another buffer', () => {
+  const rig = new QueueRig(2)
+  const consumer = rig.join('fifo').open({
+    bufferLength: (_slot, serial) => (serial === 1 ? BUFFER_BYTES : 16),
+  })
+  const { format: layout } = layOutFormat({ fourcc: 'R8  ', width: 64, height: 64 })
+  const facts = { lengthBytes: 8, timestampNs: 1, damage: [] }
+  for (let round = 0; round < 2; round++) {
+    const slot = rig.producer.take()!
+    rig.producer.publish(slot, facts, { serial: 1, layout })
+    consumer.release(consumer.acquire()!.bufferIndex)
+  }
+  const slot = rig.producer.take()!
+  rig.producer.equip(slot)
+  rig.producer.publish(slot, facts, { serial: 1, layout })
+  assert.throws(() => consumer.acquire(), nonsense)
+})
