@@ -7,7 +7,7 @@ import { describeMachine, hasProgram, type Machine } from './machine.js'
 import { isMet, type Measurement } from './measurement.js'
 import { gridText, markdownOf, paintFor, sayMachine, tablesOf, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
-import { exchangeTable } from './rows/exchanges.js'
+import { touchedExchanges, untouchedExchanges } from './rows/exchanges.js'
 import { handoffCosts } from './rows/handoffs.js'
 import { iceoryxRoundTrips } from './rows/polled.js'
 import { chainCosts } from './rows/chains.js'
@@ -25,7 +25,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --filter NAME   only groups whose name contains NAME
   --json          one JSON object instead of the table
   --markdown      the table of docs/performance.md
-  --chart FILE    the tables of the group exchanges as a picture as well, SVG
+  --chart FILE    the tables of the groups exchanges-… as a picture as well, SVG
   --from FILE     nothing is measured: tables and chart of what --json has printed
 Groups:`
 
@@ -43,7 +43,8 @@ const GROUPS: readonly Group[] = [
   { name: 'blocking', run: blockingRoundTrips },
   { name: 'iceoryx', run: iceoryxRoundTrips },
   { name: 'handoffs', run: handoffCosts, stretch: 0.5 },
-  { name: 'exchanges', run: exchangeTable, stretch: 0.5, fewer: 2 },
+  { name: 'exchanges-untouched', run: untouchedExchanges, stretch: 0.5, fewer: 2 },
+  { name: 'exchanges-touched', run: touchedExchanges, stretch: 0.5, fewer: 2 },
   { name: 'frames-touched', run: touchedFrameRates, stretch: 2 },
   { name: 'frames-summed', run: summedFrameRates, stretch: 2 },
   { name: 'frames-carried', run: carriedFrameRates, stretch: 2 },

@@ -128,6 +128,8 @@ const MOST = 1 << 20
 
 /** Operations until the compiler of JavaScript has seen all of them, deoptimized what it guessed, and is done. */
 const WARM_OPERATIONS = 20_000
+/** Operations that take so long that this is over first are no matter of compilation. */
+const WARM_NS = 0.8e9
 
 /** Runs until the compiler has seen enough, and says how many operations fill a round. */
 async function warmUp(side: Side, roundMs: number): Promise<number> {
@@ -140,8 +142,7 @@ async function warmUp(side: Side, roundMs: number): Promise<number> {
     spentNs += ns * count
     operations += count
     const next = Math.min(MOST, Math.max(1, Math.round(roundNs / ns)))
-    // Operations that take milliseconds are no matter of compilation.
-    const isWarm = operations >= WARM_OPERATIONS || spentNs >= 12 * roundNs
+    const isWarm = operations >= WARM_OPERATIONS || spentNs >= WARM_NS
     if (isWarm && spentNs >= 4 * roundNs && next <= count * 2) return next
     count = Math.min(next, count * 8)
   }

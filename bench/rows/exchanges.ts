@@ -46,8 +46,17 @@ const TRANSPORTS: readonly Transport[] = [
 /** Peers that are not there, and how to get them. */
 type Missing = ReadonlyMap<string, string>
 
-/** All transports in all sizes, once without looking at the bytes and once with both sides touching each. */
-export async function exchangeTable(effort: Effort): Promise<readonly Measurement[]> {
+/** All transports in all sizes; nobody looks at the bytes. */
+export function untouchedExchanges(effort: Effort): Promise<readonly Measurement[]> {
+  return exchangeTable(WORKS[0], effort)
+}
+
+/** The same; the sender fills them and the receiver searches them. */
+export function touchedExchanges(effort: Effort): Promise<readonly Measurement[]> {
+  return exchangeTable(WORKS[1], effort)
+}
+
+async function exchangeTable(work: WorkRow, effort: Effort): Promise<readonly Measurement[]> {
   const missing = new Map<string, string>()
   const zeromq = findZeroMq()
   if (zeromq.ready === undefined) missing.set('zeromq', zeromq.missing)
@@ -56,14 +65,13 @@ export async function exchangeTable(effort: Effort): Promise<readonly Measuremen
   if (iceoryx.ready === undefined) missing.set('iceoryx', iceoryx.missing)
   try {
     const measurements: Measurement[] = []
-    for (const work of WORKS)
-      for (const size of SIZES) {
-        const contenders = TRANSPORTS.filter(({ id }) => !missing.has(id)).map((transport) =>
-          contender(transport, work, { size, program: iceoryx.ready?.program ?? '' }),
-        )
-        measurements.push(...(await compare(contenders, rowsOf(work, size, missing), effort)))
-      }
-    return [...measurements, ...absences(missing)]
+    for (const size of SIZES) {
+      const contenders = TRANSPORTS.filter(({ id }) => !missing.has(id)).map((transport) =>
+        contender(transport, work, { size, program: iceoryx.ready?.program ?? '' }),
+      )
+      measurements.push(...(await compare(contenders, rowsOf(work, size, missing), effort)))
+    }
+    return [...measurements, ...absences(work, missing)]
   } finally {
     await iceoryx.ready?.stop()
   }
@@ -111,12 +119,12 @@ function rowsOf(work: WorkRow, size: Size, missing: Missing): readonly Derived[]
   return [...cells, ...ratios]
 }
 
-function absences(missing: Missing): readonly Measurement[] {
+function absences(work: WorkRow, missing: Missing): readonly Measurement[] {
   return TRANSPORTS.filter(({ id }) => missing.has(id)).map(({ id, name }) => {
     const detail = missing.get(id)!
     return {
-      id: `exchange-${id}-missing`,
-      what: `There and back: ${name}`,
+      id: `exchange-${work.id}-${id}-missing`,
+      what: `There and back, ${work.name}: ${name}`,
       unit: 'us',
       oneCore: undefined,
       detail,
