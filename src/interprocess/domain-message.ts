@@ -19,12 +19,14 @@ export const DomainOp = {
   /** Member. Opens a buffer: `count` as in share. Text: its name. */
   open: 8,
   /**
-   * Hub, the answer to share and open. `count` as asked; `flags` 0, or the errno of the refusal and the text says
+   * Hub, the answer to share, open and ready. `count` as asked; `flags` 0, or the errno of the refusal and the text says
    * why; `index` of the buffer, `length` bytes. Descriptors, for open: its memory.
    */
   buffer: 9,
   /** Member. Has no handle of a buffer any more, and nothing pending in it: `index`. */
   close: 10,
+  /** Member. What it shared may be opened now: `index`, `count` as in share. */
+  ready: 11,
 } as const
 
 /** One message of a domain. */

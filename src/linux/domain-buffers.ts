@@ -11,6 +11,8 @@ export interface KnownBuffer {
   readonly memory: OwnedFd
   /** Members that have a handle, or fences pending in it. */
   readonly users: Set<number>
+  /** Whether whoever shares it has said what is pending in it: others may open it. */
+  isReady: boolean
 }
 
 /** The buffers of a domain by name and index, at its hub. */
@@ -51,7 +53,7 @@ export class DomainBuffers implements Disposable {
           'share',
           `The domain has ${this.#limit} buffers, its most: close some`,
         )
-      const buffer = { index, name, lengthBytes, memory, users: new Set([user]) }
+      const buffer = { index, name, lengthBytes, memory, users: new Set([user]), isReady: false }
       this.#byIndex.set(index, buffer)
       this.#byName.set(name, buffer)
       return buffer
@@ -61,10 +63,19 @@ export class DomainBuffers implements Disposable {
     }
   }
 
-  /** A buffer, which the member uses from now on; undefined where nobody shares it. */
+  /** Lets others open a buffer of that member. @returns undefined where it has none of that index */
+  announce(index: number, user: number): KnownBuffer | undefined {
+    const buffer = this.#byIndex.get(index)
+    if (buffer?.users.has(user) !== true) return undefined
+    buffer.isReady = true
+    return buffer
+  }
+
+  /** A buffer, which the member uses from now on; undefined where nobody shares it, yet. */
   use(name: string, user: number): KnownBuffer | undefined {
     const buffer = this.#byName.get(name)
-    buffer?.users.add(user)
+    if (buffer?.isReady !== true) return undefined
+    buffer.users.add(user)
     return buffer
   }
 

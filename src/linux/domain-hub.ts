@@ -22,6 +22,9 @@ const JOIN_MS = 5000
 /** Messages that one member has not taken: then it counts as stuck, and is evicted. */
 const MAX_UNSENT = 256
 
+/** Buffers that one member may wait for at a time. */
+const MAX_OPENINGS = 256
+
 const TEXT = new TextDecoder()
 const BYTES = new TextEncoder()
 
@@ -108,7 +111,7 @@ export class DomainHub implements DomainPort {
   }
 
   async share(name: string, memory: OwnedFd, lengthBytes: number): Promise<SharedBuffer> {
-    return this.#added(name, memory.dup(), { lengthBytes, user: 0 })
+    return this.#buffers.add(name, memory.dup(), { lengthBytes, user: 0 })
   }
 
   async open(
@@ -129,6 +132,11 @@ export class DomainHub implements DomainPort {
       this.#openings.add(opening)
       return () => void this.#openings.delete(opening)
     })
+  }
+
+  announce(index: number): Promise<void> {
+    this.#announce(index, 0)
+    return Promise.resolve()
   }
 
   release(index: number): void {
@@ -171,6 +179,13 @@ export class DomainHub implements DomainPort {
         break
       case DomainOp.share:
         this.#share(seat, message, fds)
+        break
+      case DomainOp.ready:
+        this.#announce(message.index, seat.index)
+        this.#post(
+          seat,
+          encodeDomain(DomainOp.buffer, { count: message.count, index: message.index }),
+        )
         break
       case DomainOp.open:
         this.#open(seat, message)
@@ -237,23 +252,21 @@ export class DomainHub implements DomainPort {
     const { count, length, text } = message
     try {
       const place = { lengthBytes: length, user: seat.index }
-      const { index } = this.#added(TEXT.decode(text), memory.dup(), place)
+      const { index } = this.#buffers.add(TEXT.decode(text), memory.dup(), place)
       this.#post(seat, encodeDomain(DomainOp.buffer, { count, index, length }))
     } catch (error) {
       this.#refuse(seat, count, error as DmaBufError)
     }
   }
 
-  /** @param memory - moved */
-  #added(name: string, memory: OwnedFd, place: { lengthBytes: number; user: number }): KnownBuffer {
-    const buffer = this.#buffers.add(name, memory, place)
-    for (const opening of [...this.#openings]) {
-      if (opening.name !== name) continue
+  #announce(index: number, user: number): void {
+    const buffer = this.#buffers.announce(index, user)
+    for (const opening of buffer === undefined ? [] : [...this.#openings]) {
+      if (opening.name !== buffer!.name) continue
       this.#openings.delete(opening)
-      buffer.users.add(opening.user)
-      opening.found(buffer)
+      buffer!.users.add(opening.user)
+      opening.found(buffer!)
     }
-    return buffer
   }
 
   // `flags`: whether to wait for somebody who shares it.
@@ -264,8 +277,14 @@ export class DomainHub implements DomainPort {
     const buffer = this.#buffers.use(name, seat.index)
     if (buffer !== undefined) found(buffer)
     else if (flags === 0) this.#refuse(seat, count, unknownBuffer(name))
-    else if (this.#openings.size >= 4096) throw unexpected(DomainOp.open)
+    else if (this.#openingsOf(seat) >= MAX_OPENINGS) throw unexpected(DomainOp.open)
     else this.#openings.add({ name, user: seat.index, found })
+  }
+
+  #openingsOf({ index }: Seat): number {
+    let count = 0
+    for (const { user } of this.#openings) if (user === index) count++
+    return count
   }
 
   #refuse(seat: Seat, count: number, error: DmaBufError): void {

@@ -63,6 +63,11 @@ export class DomainMemberPort implements DomainPort {
     return { index: this.#indexOf(message), lengthBytes: length }
   }
 
+  async announce(index: number): Promise<void> {
+    const { fds } = await this.#ask(DomainOp.ready, { index }, {})
+    for (const fd of fds) fd.close()
+  }
+
   async open(
     name: string,
     wait: boolean,
@@ -99,7 +104,7 @@ export class DomainMemberPort implements DomainPort {
   ): Promise<Answer> {
     this.#lastRequest = (this.#lastRequest + 1) & 0x7fffffff
     const count = this.#lastRequest
-    const operation = op === DomainOp.share ? 'share' : 'open'
+    const operation = op === DomainOp.open ? 'open' : 'share'
     const answered = waitFor<Answer>(operation, options, (waiter) => {
       this.#requests.set(count, waiter)
       return () => void this.#requests.delete(count)

@@ -10,12 +10,14 @@ export interface SharedBuffer {
 /** How a domain's buffers are asked for: of the hub over a link, or of the hub in this process. */
 export interface DomainPort {
   /**
-   * Gives a buffer's memory to the hub.
+   * Gives a buffer's memory to the hub. Nobody can open it before announce().
    *
    * @param memory - borrowed
    * @throws {DmaBufError} EEXIST where the name is taken, ENOSPC, EPIPE without a hub
    */
   share(name: string, memory: OwnedFd, lengthBytes: number): Promise<SharedBuffer>
+  /** Lets others open a buffer that we share: they can when this resolves. @throws {DmaBufError} EPIPE without a hub */
+  announce(index: number): Promise<void>
   /**
    * Asks for a buffer's memory, which is the caller's then.
    *

@@ -83,6 +83,8 @@ export class Domain implements AsyncDisposable {
       if (!this.closed) this.#port.release(index)
       throw error
     }
+    // Only now: whoever opens it sees what is pending in it.
+    await this.#port.announce(index)
   }
 
   /**

@@ -70,7 +70,8 @@ export class SharedReservation implements SharedSide {
       const caughtUp = group.catchUp()
       if (caughtUp === 'same') return
       if (caughtUp === 'changed') continue
-      this.#table.insert(group.behind, 0)
+      if (this.#table.list?.fences.includes(group.behind) !== true)
+        this.#table.insert(group.behind, 0)
       return
     }
   }

@@ -27,6 +27,10 @@ test('DomainBuffers gives each buffer the lowest free index, until there is none
 test('DomainBuffers keeps a buffer until the last of its users has released it', () => {
   using buffers = new DomainBuffers(2)
   const { memory: kept } = buffers.add('a', memory(), place)
+  assert.equal(buffers.use('a', 2), undefined)
+  assert.equal(buffers.announce(0, 2), undefined)
+  assert.equal(buffers.announce(1, 1), undefined)
+  assert.equal(buffers.announce(0, 1)?.name, 'a')
   assert.equal(buffers.use('a', 2)?.index, 0)
   assert.equal(buffers.use('b', 2), undefined)
   buffers.release(0, 1)

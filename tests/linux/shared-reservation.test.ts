@@ -6,7 +6,7 @@ import { AcquireContext } from '#src/core/reservation/acquire-context.js'
 import { lockAll } from '#src/core/reservation/lock-all.js'
 import { reservationWwClass } from '#src/core/reservation/reservation.js'
 import type { DmaBuf } from '#src/index.js'
-import { DomainRig } from '../helpers/domain-rig.js'
+import { addPending, DomainRig } from '../helpers/domain-rig.js'
 import { errorCode } from '../helpers/error-code.js'
 import { settled } from '../helpers/leaks.js'
 import { Random } from '../helpers/random.js'
@@ -81,4 +81,13 @@ test('Tasks of two members that lock several buffers in any order all get on [WW
   }
   await Promise.all([task(0), task(0), task(0), task(1), task(1)])
   assert.equal(rounds, 200)
+})
+
+test('Held.entries sees what other members have added before the lock was taken [RESV-17]', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const [ours, theirs] = await rig.share(rig.hub, 'frame', [await rig.join()])
+  addPending(theirs!.reservation, 'write')
+  using held = ours!.reservation.tryLock()!
+  using cursor = held.entries('write')
+  assert.equal(cursor.step()?.timelineName, 'member 1')
 })
