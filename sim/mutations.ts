@@ -133,4 +133,44 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
       ],
     },
   ],
+  [
+    'no-second-look-for-a-lock',
+    {
+      world: 'lock',
+      changes: [
+        {
+          file: 'src/interprocess/shared-lock.ts',
+          find: '    this.#ask(WAITING, request)\n',
+          replace: "    this.#ask(WAITING, request)\n    if (request.stamp > 0) return 'busy'\n",
+        },
+      ],
+    },
+  ],
+  [
+    'no-look-after-a-lock-claim',
+    {
+      world: 'lock',
+      changes: [
+        {
+          file: 'src/interprocess/shared-lock.ts',
+          find: '    const settled = this.#settle(request)\n',
+          replace:
+            "    const settled: LockSight = request.stamp > 0 ? 'free' : this.#settle(request)\n",
+        },
+      ],
+    },
+  ],
+  [
+    'no-look-for-newcomers-at-a-lock',
+    {
+      world: 'lock',
+      changes: [
+        {
+          file: 'src/interprocess/shared-lock.ts',
+          find: '      // Whoever joins after this look sees our claim; who joined before it has to be looked at.\n      const caughtUp = this.#group.catchUp()\n',
+          replace: "      const caughtUp = 'same' as ReturnType<LockGroup['catchUp']>\n",
+        },
+      ],
+    },
+  ],
 ])

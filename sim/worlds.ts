@@ -5,6 +5,7 @@ import { setStarts } from './engine/stepped.js'
 import type { TraceEntry } from './engine/trace.js'
 import { must, Violation } from './engine/violation.js'
 import { BoardWorld } from './world/board-world.js'
+import { LockWorld } from './world/lock-world.js'
 import { QueueWorld } from './world/queue-world.js'
 import type { World } from './engine/world.js'
 
@@ -37,6 +38,7 @@ const WORLDS: ReadonlyMap<string, (simulation: Simulation) => World> = new Map<
 >([
   ['queue', (simulation) => new QueueWorld(simulation)],
   ['board', (simulation) => new BoardWorld(simulation)],
+  ['lock', (simulation) => new LockWorld(simulation)],
 ])
 
 /** The names of what can be simulated. */

@@ -12,6 +12,7 @@ import { step } from '../engine/stepped.js'
 import { must } from '../engine/violation.js'
 import { FenceListReader, FenceListWriter } from '#src/interprocess/fence-lists.js'
 import { Follow, Line, useName, type LineUse } from './board-line.js'
+import type { HubMember, HubNews } from './hub.js'
 import { sleep } from './queue-link.js'
 
 /** What one member says to another, over a link. */
@@ -44,12 +45,6 @@ export interface BoardStarts {
   readonly seqno: number
 }
 
-/** A message of the hub: somebody joined, or all who were there before are named. */
-export interface HubNews {
-  readonly epoch: number
-  readonly member: BoardMember | undefined
-}
-
 /** Another member as one sees it. */
 interface Peer {
   readonly member: BoardMember
@@ -63,7 +58,7 @@ const MOST_LINES = 3
 const MOST_FOLLOWS = 4
 
 /** A process with a page: owner of timelines, reader of those of others. */
-export class BoardMember {
+export class BoardMember implements HubMember<BoardMember> {
   actor!: Actor
   readonly index: number
   readonly page: Page
@@ -71,7 +66,7 @@ export class BoardMember {
   readonly follows: Follow[] = []
   readonly mail: BoardMessage[] = []
   /** Members that it has been told of, and deaths that it has noticed. */
-  readonly joined: HubNews[] = []
+  readonly joined: HubNews<BoardMember>[] = []
   readonly left: BoardMember[] = []
   /** Who rang, and whose ring is under way. */
   readonly rungBy = new Set<BoardMember>()

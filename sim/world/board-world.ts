@@ -1,11 +1,10 @@
 import { MAX_GENERATION, MemberLayout } from '#src/interprocess/member-page.js'
-import { Page, SharedWords } from '../engine/memory.js'
+import type { Page } from '../engine/memory.js'
 import type { Actor, Simulation } from '../engine/simulation.js'
-import { step } from '../engine/stepped.js'
 import { must } from '../engine/violation.js'
 import type { World } from '../engine/world.js'
-import { BoardMember, type BoardHome, type BoardStarts, type HubNews } from './board-member.js'
-import { sleep } from './queue-link.js'
+import { BoardMember, type BoardHome, type BoardStarts } from './board-member.js'
+import { Hub } from './hub.js'
 
 /** Two to five members that share timelines; any of them may die, and another takes its place. */
 export class BoardWorld implements World, BoardHome {
@@ -15,11 +14,7 @@ export class BoardWorld implements World, BoardHome {
   isEnding = false
   readonly #members: BoardMember[] = []
   readonly #isNearLimits: boolean
-  readonly epochs: Page
-  readonly #hub: Actor
-  readonly #requests: BoardMember[] = []
-  #seats: readonly BoardMember[] = []
-  #epoch: number
+  readonly #hub: Hub<BoardMember>
   #counted = 0
   #births = 0
 
@@ -30,12 +25,12 @@ export class BoardWorld implements World, BoardHome {
     const members = 2 + random.below(4)
     this.layout = new MemberLayout({ slots: 4 + random.below(8), buffers: 1, members })
     this.#isNearLimits = random.chance(0.4)
-    this.#epoch = this.#isNearLimits ? 2 ** 31 - 3 : 0
-    this.#hub = simulation.spawn('hub', () => {
-      this.#serve()
-    })
-    this.epochs = new Page('epoch', 1, this.#hub)
+    this.#hub = new Hub(simulation, this.#isNearLimits ? 2 ** 31 - 3 : 0)
     for (let index = 0; index < members; index++) this.#start(index)
+  }
+
+  get epochs(): Page {
+    return this.#hub.page
   }
 
   #starts(): BoardStarts {
@@ -53,7 +48,7 @@ export class BoardWorld implements World, BoardHome {
     if (member === undefined) return
     this.simulation.kill(actor)
     this.#members.splice(this.#members.indexOf(member), 1)
-    for (const other of this.#members) this.#notice(other, member)
+    for (const other of this.#members) this.#hub.notice(other, member)
     // The hub gives its place to another, whether the others have noticed or not.
     this.simulation.later(`the hub notices the end of ${actor.name}`, () => {
       this.#start(member.index)
@@ -94,53 +89,12 @@ export class BoardWorld implements World, BoardHome {
 
   /** Asks the hub to be let in. */
   join(member: BoardMember): void {
-    this.#requests.push(member)
-    this.simulation.ring(this.#hub)
+    this.#hub.join(member)
   }
 
   #start(index: number): void {
     this.#members.push(
       new BoardMember(this, `member${index}'${++this.#births}`, index, this.#starts()),
     )
-  }
-
-  // Tells all others of a newcomer, then raises the epoch, and only then lets the newcomer begin.
-  #serve(): void {
-    const words = new SharedWords(this.simulation, this.epochs, this.#hub)
-    words.store(0, this.#epoch)
-    for (;;) {
-      step()
-      const member = this.#requests.shift()
-      if (member === undefined) {
-        sleep(this.#hub)
-        continue
-      }
-      const others = this.#seats.filter(
-        ({ actor, index }) => actor.isAlive && index !== member.index,
-      )
-      const epoch = (this.#epoch + 1) | 0
-      for (const other of others) this.#send(other, { epoch, member })
-      this.#epoch = epoch
-      words.store(0, epoch)
-      for (const other of others) this.#send(member, { epoch, member: other })
-      this.#send(member, { epoch, member: undefined })
-      member.isWelcome = true
-      this.#seats = [...others, member]
-    }
-  }
-
-  #send(to: BoardMember, news: HubNews): void {
-    step()
-    to.joined.push(news)
-    this.simulation.ring(to.actor)
-    // Its lifeline came with the message.
-    if (news.member?.actor.isAlive === false) this.#notice(to, news.member)
-  }
-
-  #notice(other: BoardMember, dead: BoardMember): void {
-    this.simulation.later(`${other.actor.name} notices the end of ${dead.actor.name}`, () => {
-      other.left.push(dead)
-      other.actor.isRung = true
-    })
   }
 }
