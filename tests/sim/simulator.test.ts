@@ -72,7 +72,7 @@ test('runSeed kills, and begins near limits, in part of the seeds', async () => 
   assert.ok(high > 3 && high < 40, `Seeds near limits: ${high}`)
 })
 
-test('sim --json prints the totals, and --seed the last steps of a violation', () => {
+test('sim --json prints the totals, and --seed the last steps of a violation', async () => {
   const run = (...args: readonly string[]): SpawnSyncReturns<string> =>
     spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
   const whole = run('--steps', '20000', '--json')
@@ -80,7 +80,9 @@ test('sim --json prints the totals, and --seed the last steps of a violation', (
   const totals = JSON.parse(whole.stdout) as Record<string, number>
   assert.deepEqual(Object.keys(totals), ['seeds', 'steps', 'crashes', 'violations'])
   assert.ok(totals['steps']! >= 20000 && totals['violations'] === 0)
-  const broken = run('--seed', '2', '--mutation', 'payload-after-publish')
+  const mutation = 'payload-after-publish'
+  const found = firstViolation(await load(mutation), MOST_STEPS, { world: 'queue' })
+  const broken = run('--seed', String(found?.seed), '--mutation', mutation)
   assert.equal(broken.status, 1)
   assert.match(broken.stderr, /\[\d+\] = .*\n.*VIOLATION/)
   const unknown = run('--mutation', 'none')
