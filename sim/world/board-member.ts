@@ -174,7 +174,7 @@ export class BoardMember implements HubMember<BoardMember> {
     const epochs = new SharedWords(this.#home.simulation, this.#home.epochs, this.actor)
     const epoch = epochs.load(0)
     if (epoch !== this.#epoch) this.#readHub(board)
-    return epoch === this.#epoch
+    return ((this.#epoch - epoch) | 0) >= 0
   }
 
   #meet(board: FenceBoard, member: BoardMember): void {

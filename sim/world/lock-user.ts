@@ -73,7 +73,8 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
     if (epoch === this.#epoch) return 'same'
     const before = this.others
     this.#readHub()
-    if (epoch !== this.#epoch) return 'behind'
+    // Two newcomers may be named at one look.
+    if (((this.#epoch - epoch) | 0) < 0) return 'behind'
     return before === this.others ? 'same' : 'changed'
   }
 

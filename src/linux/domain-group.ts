@@ -62,6 +62,8 @@ export class DomainGroup implements LockGroup, Disposable {
       ring: (member) => this.#peers.find(({ index: other }) => other === member)?.bell.ring(),
       // Nobody of a domain sleeps in a futex.
       wake: () => {},
+      // A newcomer of whom we do not know may look at a slot already.
+      knowsAll: () => this.catchUp() !== 'behind',
     })
     this.publisher = new FencePublisher(board, () => this.trim())
   }

@@ -60,6 +60,22 @@ test('DomainGroup that learns of two newcomers at one look is not behind', async
   hub.words.load = load
 })
 
+test('DomainGroup uses no slot again while somebody is there of whom nothing is known', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const { group } = await rig.joinByHand()
+  const { board } = group.publisher
+  const at = board.allocate()!
+  board.unpin(at.slot)
+  const hub = group.others[0]!
+  const load = hub.words.load.bind(hub.words)
+  const epoch = group.epoch + 1
+  hub.words.load = (index) => (index === MEMBER_EPOCH ? epoch : load(index))
+  const other = board.allocate()!
+  assert.notEqual(other.slot, at.slot)
+  group.caughtUp(epoch)
+  assert.equal(board.allocate()?.slot, at.slot)
+})
+
 test('DomainGroup.remove tells listeners once how a member ended', async (t) => {
   await using rig = await DomainRig.open(t)
   const { group } = await rig.joinByHand()
