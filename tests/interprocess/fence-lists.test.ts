@@ -136,6 +136,20 @@ test('FenceListReader keeps to the last slot and the highest usage there are', (
   assert.deepEqual(reader.fences, [last])
 })
 
+test('FenceListReader does not read entries of the other half, however many a count promises', () => {
+  const words = wordsOf(LIST_WORDS)
+  const writer = new FenceListWriter(words, 0)
+  writer.publish(list(MAX_LIST_ENTRIES, 1))
+  writer.publish(list(MAX_LIST_ENTRIES, 2))
+  // The second list stands in the first half, and valid entries follow it.
+  words.store(1, MAX_LIST_ENTRIES + 1)
+  const reader = new FenceListReader(words, 0, SLOTS)
+  assert.equal(
+    thrownCode(() => reader.refresh()),
+    'EPROTO',
+  )
+})
+
 test('FenceListReader gives up on a list that changes without end', () => {
   const words = wordsOf(LIST_WORDS)
   const writer = new FenceListWriter(words, 0)

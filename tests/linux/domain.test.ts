@@ -122,6 +122,23 @@ test('What is pending in a buffer when it is shared is pending for those who ope
   assert.equal(opened.reservation.isSignaled('write'), true)
 })
 
+test('Whoever waits for a buffer finds what was pending in it when it opens', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const [a, b] = [await rig.join(), await rig.join()]
+  const opening = [b, rig.hub].map((domain) => domain.open('frame', { waitForBuffer: true }))
+  using buffer = openMemfdHeap().allocate(4096)
+  const timeline = addPending(buffer.reservation, 'write')
+  const sharing = a.share(buffer, 'frame')
+  const opened = await Promise.all(opening)
+  assert.deepEqual(
+    opened.map(({ reservation }) => reservation.isSignaled('write')),
+    [false, false],
+  )
+  await sharing
+  timeline.signal(1)
+  for (const one of opened) one.close()
+})
+
 test('A member that joins while fences are pending and a lock is held sees both', async (t) => {
   await using rig = await DomainRig.open(t)
   const [buffer] = await rig.share(rig.hub, 'frame', [])
