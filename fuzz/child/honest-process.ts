@@ -1,5 +1,6 @@
 // A process that does what it should, whatever others do.
 import { Camera } from '../../chaos/child/camera.js'
+import { Member } from '../../chaos/child/member.js'
 import { Owner } from '../../chaos/child/owner.js'
 import { Viewer } from '../../chaos/child/viewer.js'
 import { Watcher } from '../../chaos/child/watcher.js'
@@ -11,9 +12,10 @@ interface Roles {
   latest: Viewer
   owner: Owner
   watcher: Watcher
+  member: Member
 }
 
-const parts = { Camera, Owner, Viewer, Watcher, visitQueue, visitTimeline, my: {} as Roles }
+const parts = { Camera, Member, Owner, Viewer, Watcher, visitQueue, visitTimeline, my: {} as Roles }
 
 declare global {
   var honest: typeof parts

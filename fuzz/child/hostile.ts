@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createTimeline } from '#src/index.js'
+import { createTimeline, type DmaBuf } from '#src/index.js'
 import { errnoName } from '#src/core/errors.js'
 import {
   connectFrames,
   connectLink,
+  joinDomain,
   receiveTimeline,
   serveFrames,
   serveLinks,
@@ -23,7 +24,7 @@ export interface Refusal {
 }
 
 /** What a hostile peer pretends to be. */
-export type Disguise = 'viewer' | 'watcher'
+export type Disguise = 'viewer' | 'watcher' | 'member'
 
 const STEPS = 12
 
@@ -76,7 +77,7 @@ export async function slipIn(
 ): Promise<readonly Refusal[]> {
   const random = slip(seed)
   try {
-    await (disguise === 'viewer' ? beViewer : beWatcher)(path, random, stayMs)
+    await DISGUISES[disguise](path, random, stayMs)
     return []
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown }
@@ -122,6 +123,37 @@ async function beWatcher(path: string, random: Random, stayMs: number): Promise<
     await link.close()
   }
 }
+
+async function beMember(path: string, random: Random, stayMs: number): Promise<void> {
+  const domain = await joinDomain(path, { timeoutMs: 500 })
+  const endMs = performance.now() + stayMs
+  const work = createTimeline('evil')
+  const buffers: DmaBuf[] = []
+  const wait = { timeoutMs: 100 }
+  try {
+    for (const name of ['buffer 0', 'buffer 1']) buffers.push(await domain.open(name, wait))
+    for (let step = random.below(20); step > 0 || performance.now() < endMs; step--) {
+      const held = await random
+        .pick(buffers)
+        .reservation.lock(wait)
+        .catch(() => undefined)
+      if (random.chance(0.5)) scribble(random.below(20))
+      if (held !== undefined) {
+        held.reserve(1)
+        held.add(work.fence(work.value + 1), random.pick(['kernel', 'write', 'read'] as const))
+        if (random.chance(0.8)) held.release()
+      }
+      if (random.chance(0.5)) work.signal(work.value + 1)
+      if (random.chance(0.3)) await delay(random.below(2))
+    }
+  } finally {
+    work.close()
+    for (const buffer of buffers) buffer.close()
+    await domain.close()
+  }
+}
+
+const DISGUISES = { viewer: beViewer, watcher: beWatcher, member: beMember }
 
 let serving: { stop(): Promise<void> } | undefined
 

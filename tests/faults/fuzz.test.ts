@@ -46,3 +46,6 @@ test('A watcher of a timeline gets checked seqnos or an error, whatever its owne
 
 test('A viewer gets checked frames or an error, whatever its camera does', (t) =>
   withstand(t, 'stream'))
+
+test('A hub and a member of its domain go on whatever another member does', (t) =>
+  withstand(t, 'domain'))
