@@ -13,6 +13,7 @@ interface Entry {
   readonly slot: number
   readonly serial: number
   readonly buffer: DmaBuf
+  readonly lengthBytes: number
   holders: number
   isReplaced: boolean
 }
@@ -31,8 +32,14 @@ export class SlotBuffers implements Disposable {
   /** What a slot has from now on. @param buffer - moved; undefined: nothing any more */
   put({ slot, serial, buffer }: SlotBuffer): void {
     const old = this.#current[slot]
-    this.#current[slot] =
-      buffer === undefined ? undefined : { slot, serial, buffer, holders: 0, isReplaced: false }
+    this.#current[slot] = buffer && {
+      slot,
+      serial,
+      buffer,
+      lengthBytes: buffer.lengthBytes,
+      holders: 0,
+      isReplaced: false,
+    }
     if (old === undefined) return
     old.isReplaced = true
     if (old.holders === 0) old.buffer.close()
@@ -42,7 +49,7 @@ export class SlotBuffers implements Disposable {
   /** Bytes of a slot's buffer of that serial; undefined where it is not here. */
   lengthOf(slot: number, serial: number): number | undefined {
     const entry = this.#current[slot]
-    return entry?.serial === serial ? entry.buffer.lengthBytes : undefined
+    return entry?.serial === serial ? entry.lengthBytes : undefined
   }
 
   /** Keeps a slot's buffer open until letGo(). */

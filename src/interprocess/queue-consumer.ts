@@ -211,14 +211,14 @@ export class QueueConsumer {
       const { queue, own } = this.#options
       const base = page.descriptorAt(slot)
       if (this.#isEvicted()) throw this.#options.toldToLeave()
-      checkTicket(ticket, readTicket(queue, base))
       const bufferSerial = readBufferSerial(queue, base)
       const capacity = this.#options.bufferLength(slot, bufferSerial)
       if (capacity === undefined) {
+        checkTicket(ticket, readTicket(queue, base))
         this.#leaveForLater(slot, bufferSerial)
         return undefined
       }
-      const format = this.#formatOf(slot, { bufferSerial, capacity })
+      const format = this.#formatOf(slot, bufferSerial, capacity)
       const facts = readFacts(queue, base, capacity, format)
       checkTicket(ticket, facts.ticket)
       const fenceStatus = this.fenceStatus(slot)
@@ -251,14 +251,10 @@ export class QueueConsumer {
     )
   }
 
-  #formatOf(
-    slot: number,
-    buffer: { readonly bufferSerial: number; readonly capacity: number },
-  ): LaidOutFormat | undefined {
+  #formatOf(slot: number, bufferSerial: number, capacity: number): LaidOutFormat | undefined {
     const { queue } = this.#options
     const base = page.descriptorAt(slot)
     const serial = readFormatSerial(queue, base)
-    const { bufferSerial, capacity } = buffer
     const known = this.#formats[slot]
     if (known?.serial === serial && known.bufferSerial === bufferSerial) return known.format
     const format = readFormat(queue, base, capacity)
@@ -289,14 +285,14 @@ export class QueueConsumer {
   }
 
   #setClaim(slot: number, on: boolean): void {
-    this.#setBit(this.#claims, page.CONSUMER_CLAIMS, { slot, on })
+    this.#setBit(this.#claims, page.CONSUMER_CLAIMS, slot, on)
   }
 
   #setReleasing(slot: number, on: boolean): void {
-    this.#setBit(this.#releasing, page.CONSUMER_RELEASING, { slot, on })
+    this.#setBit(this.#releasing, page.CONSUMER_RELEASING, slot, on)
   }
 
-  #setBit(bits: number[], base: number, { slot, on }: { slot: number; on: boolean }): void {
+  #setBit(bits: number[], base: number, slot: number, on: boolean): void {
     const word = slot >> 5
     const bit = 1 << (slot & 31)
     const value = on ? bits[word]! | bit : bits[word]! & ~bit

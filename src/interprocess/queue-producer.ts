@@ -51,6 +51,8 @@ export class QueueProducer {
   readonly #slots: Slot[] = []
   readonly #evicted = new Int32Array(page.MAX_CONSUMERS / 32)
   #bufferCount = 0
+  /** Somebody may have been told to leave who is still there. */
+  #mayPark = false
   #published = 0
   #newest = -1
   #ready = 0
@@ -89,8 +91,13 @@ export class QueueProducer {
 
   /** Buffers that consumers keep though they were told to leave. */
   get parkedCount(): number {
+    if (!this.#mayPark) return 0
     let parked = 0
-    for (const consumer of this.consumers) parked += consumer.parked
+    this.#mayPark = false
+    for (const consumer of this.consumers) {
+      parked += consumer.parked
+      if (consumer.evicted) this.#mayPark = true
+    }
     return parked
   }
 
@@ -226,6 +233,7 @@ export class QueueProducer {
   evict(consumer: ConsumerView): void {
     this.#tellToLeave(consumer.index, true)
     consumer.evict()
+    this.#mayPark = true
   }
 
   /** Which consumers keep buffers now, the one with most first. */
