@@ -170,6 +170,8 @@ export class DomainGroup implements LockGroup, Disposable {
 
   /** Ignores a member from now on: it has died or left, or nothing it says can be believed. */
   remove(peer: DomainPeer, why?: { kind: 'evicted'; error: DmaBufError }): void {
+    // Whom the hub named before its end has to be known: without it nobody looks for newcomers any more.
+    if (peer.index === 0 && this.#peers.includes(peer)) this.#link?.pump()
     if (!this.#peers.includes(peer)) return
     this.#peers = this.#peers.filter((other) => other !== peer)
     const error = why?.error ?? peer.endError()

@@ -76,6 +76,19 @@ test('DomainGroup uses no slot again while somebody is there of whom nothing is 
   assert.equal(board.allocate()?.slot, at.slot)
 })
 
+test('DomainGroup.remove of the hub learns first whom the hub has named', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const { group } = await rig.joinByHand()
+  const late = rig.join()
+  while (rig.hub.members.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  group.remove(group.others[0]!)
+  assert.deepEqual(
+    group.others.map(({ index }) => index),
+    [2],
+  )
+  await late
+})
+
 test('DomainGroup.remove tells listeners once how a member ended', async (t) => {
   await using rig = await DomainRig.open(t)
   const { group } = await rig.joinByHand()
