@@ -1,7 +1,7 @@
 // One frame there, one frame back, through what a program can use for that: bench/peers/iceoryx.cpp does the
 // same in C++.
 //
-//   exchange first|other queue|stream|onread|ipc|copy|transfer|zeromq none|all LENGTH CPU
+//   exchange first|other queue|mapped|shared|stream|onread|ipc|copy|transfer|zeromq none|all LENGTH CPU
 //
 // `none`: nobody looks at the bytes. `all`: each side fills what it sends and searches what it gets.
 import { isMainThread, workerData } from 'node:worker_threads'
@@ -9,6 +9,7 @@ import type { Channel, Setup, Work } from './exchange/channel.js'
 import { openIpc } from './exchange/ipc.js'
 import { openQueues } from './exchange/queue.js'
 import { openStream, openStreamOnread } from './exchange/socket.js'
+import { openThreadQueues } from './exchange/thread-queues.js'
 import { openWorkers, type WorkerArguments } from './exchange/workers.js'
 import { openZeroMq } from './exchange/zeromq.js'
 import { answerRounds, endWithStdin, Round } from './rounds.js'
@@ -28,6 +29,8 @@ const setup: Setup = {
 
 const OPENERS: Readonly<Record<string, (setup: Setup) => Channel | Promise<Channel>>> = {
   queue: openQueues,
+  mapped: (setup) => openThreadQueues(setup, 'mapped'),
+  shared: (setup) => openThreadQueues(setup, 'shared'),
   stream: openStream,
   onread: openStreamOnread,
   ipc: openIpc,

@@ -9,7 +9,7 @@ const { BroadcastChannel } = globalThis as unknown as Runtime
 
 /**
  * Says that whoever opened a port has died: its queue takes back what it held. For runtimes that do not tell
- * (Node before 24.5), in a worker's 'exit' handler. A stream that lives fails with EOWNERDEAD.
+ * (Node), in a worker's 'exit' handler. A stream that lives fails with EOWNERDEAD.
  */
 export function closeFramePort(port: FramePort): void {
   if (!isMemoryPort(port)) return

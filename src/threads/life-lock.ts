@@ -1,4 +1,5 @@
-interface Locks {
+/** The part of the Web Locks that is used. @internal */
+export interface Locks {
   request(
     name: string,
     options: { mode?: 'exclusive' | 'shared'; signal?: unknown },
@@ -8,23 +9,22 @@ interface Locks {
 
 interface Runtime {
   navigator?: { locks?: Locks }
+  process?: { readonly versions?: { readonly node?: string } }
   AbortController: new () => { readonly signal: unknown; abort(): void }
 }
 
 const runtime = globalThis as unknown as Runtime
 
-/** Whether this runtime tells one thread of another's death: the Web Locks of browsers, and of Node from 24.5. */
-export function hasLifeLocks(): boolean {
-  return runtime.navigator?.locks !== undefined
-}
+// Not those of Node (24.21): while two threads wait for locks, they wake each other for ever.
+const browserLocks: Locks | undefined =
+  runtime.process?.versions?.node === undefined ? runtime.navigator?.locks : undefined
 
 /**
  * Takes a lock that this thread holds until it lets go or dies, however it dies.
  *
  * @returns lets go; where the runtime has no such locks it does nothing
  */
-export async function holdLifeLock(name: string): Promise<() => void> {
-  const locks = runtime.navigator?.locks
+export async function holdLifeLock(name: string, locks = browserLocks): Promise<() => void> {
   if (locks === undefined) return () => {}
   return new Promise((resolve, reject) => {
     const holding = (): PromiseLike<void> =>
@@ -40,8 +40,7 @@ export async function holdLifeLock(name: string): Promise<() => void> {
  *
  * @returns ends the watch; where the runtime has no such locks it never calls back
  */
-export function watchLifeLock(name: string, gone: () => void): () => void {
-  const locks = runtime.navigator?.locks
+export function watchLifeLock(name: string, gone: () => void, locks = browserLocks): () => void {
   if (locks === undefined) return () => {}
   const abort = new runtime.AbortController()
   const granted = (): undefined => {

@@ -49,7 +49,7 @@ for (const [how, end] of ends)
     }, theirs.release())
     const message = await link.receive()
     message?.[Symbol.dispose]()
-    const dying = assert.rejects(link.receive(), { code: 'EOWNERDEAD' })
+    const dying = assert.rejects(link.receive({ timeoutMs: 20_000 }), { code: 'EOWNERDEAD' })
     await end(thread)
     await dying
     await thread.exited
@@ -104,7 +104,7 @@ test('Two workers of one process can be the two ends of a link, and one notices 
   assert.equal(seven, 7)
   const dying = assert.rejects(
     first.run(async ({ state }) => {
-      await state.link.receive()
+      await state.link.receive({ timeoutMs: 20_000 })
     }),
     { code: 'EOWNERDEAD' },
   )

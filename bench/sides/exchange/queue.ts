@@ -12,8 +12,11 @@ import { fill, look, type Channel, type Setup } from './channel.js'
 
 /** Two frame queues, one each way, with callbacks. */
 export async function openQueues(setup: Setup): Promise<Channel> {
-  const { work } = setup
-  const { out, incoming } = await (setup.first ? openFirst(setup) : openOther(setup))
+  return channelOf(setup, await (setup.first ? openFirst(setup) : openOther(setup)))
+}
+
+/** Frames go out by one queue and come in by another. */
+export function channelOf({ work, first }: Setup, { out, incoming }: Ends): Channel {
   return {
     send: (value) => {
       const frame = out.tryDequeue()
@@ -29,7 +32,7 @@ export async function openQueues(setup: Setup): Promise<Channel> {
           arrived()
         },
         (error) => {
-          if (error !== undefined && setup.first) console.error(error)
+          if (error !== undefined && first) console.error(error)
           process.exit(error === undefined ? 0 : 1)
         },
       )
@@ -37,7 +40,8 @@ export async function openQueues(setup: Setup): Promise<Channel> {
   }
 }
 
-interface Ends {
+/** Of the two queues between two sides. */
+export interface Ends {
   readonly out: FrameQueue
   readonly incoming: FrameStream
 }

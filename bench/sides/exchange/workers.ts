@@ -32,7 +32,8 @@ function threads(): readonly string[] {
   return readdirSync('/proc/self/task')
 }
 
-async function startWorker({ cpu, args }: Setup): Promise<Worker> {
+/** Starts the other side in a thread of this process. */
+export async function startWorker({ cpu, args }: Setup): Promise<Worker> {
   const before = new Set(threads())
   const argv: WorkerArguments = { argv: ['other', ...args] }
   const worker = new Worker(process.argv[1]!, { workerData: argv })
