@@ -212,7 +212,7 @@ test('LinkServer.close turns away who waits in the backlog', async () => {
 test('LinkServer without descriptors to spare serves again once there are some, without spinning', async () => {
   using folder = new ScratchFolder()
   const path = folder.file('s')
-  await using server = startFixture('starved-server.js', [path], { maxFiles: 64 })
+  await using server = startFixture('starved-server.js', [path], { maxFiles: 128 })
   assert.equal(await server.line(), 'start')
   assert.equal(await server.line(), 'starved')
   const client = await connectLink(path)

@@ -419,7 +419,7 @@ test('Link stops reading at 64 unread messages, and learns of a death all the sa
 })
 
 test('Link without room for descriptors says EMFILE once, leaks none, and tells the sender', async () => {
-  const { code, stdout, stderr } = await runFixture('many-fds.js', ['receive'], { maxFiles: 64 })
+  const { code, stdout, stderr } = await runFixture('many-fds.js', ['receive'], { maxFiles: 128 })
   assert.equal(code, 0, stderr)
   const [, error, open, again, told] = stdout.split('\n')
   assert.match(error ?? '', /^EMFILE: .*no room for its descriptors.*ulimit -n/)

@@ -85,7 +85,7 @@ test('OwnedFd.dup fails with EBADF for a number that is not open, and says how m
   const stale = OwnedFd.adopt(fd)
   assert.throws(() => stale.dup(), EBADF)
   stale.close()
-  const { stdout, code, stderr } = await runFixture('many-fds.js', ['dup'], { maxFiles: 64 })
+  const { stdout, code, stderr } = await runFixture('many-fds.js', ['dup'], { maxFiles: 128 })
   assert.equal(code, 0, stderr)
   assert.match(stdout, /^EMFILE: .*too many open files.*ulimit -n/)
 })
