@@ -96,6 +96,11 @@ export class Run implements AsyncDisposable {
     this.#progress(`${this.#name}: ${this.#kills} killed`)
   }
 
+  /** Counts a worker thread that was terminated. */
+  ended(): void {
+    this.#kills++
+  }
+
   get kills(): number {
     return this.#kills
   }

@@ -6,6 +6,7 @@ import { StepVictim } from './operations.js'
 import { Owner } from './owner.js'
 import { Viewer } from './viewer.js'
 import { Watcher } from './watcher.js'
+import { Workshop } from './workshop.js'
 
 /** What this process is; each is there once it was made. */
 interface Roles {
@@ -17,10 +18,11 @@ interface Roles {
   watcher: Watcher
   victim: StepVictim
   member: Member
+  workshop: Workshop
 }
 
 const my = {} as Roles
-const parts = { Camera, Member, Owner, StepVictim, Viewer, Watcher, nowMs, my }
+const parts = { Camera, Member, Owner, StepVictim, Viewer, Watcher, Workshop, nowMs, my }
 
 declare global {
   var chaos: typeof parts

@@ -5,6 +5,7 @@ import { strangeCameras, strangeViewers } from './namespaces.js'
 import { steps } from './steps.js'
 import { stopped } from './stopped.js'
 import { owners, watchers } from './timelines.js'
+import { workers } from './workers.js'
 import { viewers } from './viewers.js'
 
 /** All there are, in the order in which they run. */
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   members,
   hubs,
   steps,
+  workers,
   strangeViewers,
   strangeCameras,
   stopped,

@@ -68,7 +68,7 @@ async function killOne(
   }
   const killedMs = await run.kill(victim)
   await joining.catch(() => {})
-  const departure = await resumption(camera, departures)
+  const departure = await resumption(camera, { known: departures, left: 2 })
   if (departure === undefined) return
   run.resumed(departure.resumedMs - killedMs)
   for (const survivor of survivors) {
@@ -92,11 +92,13 @@ async function join(victim: Process, path: string, fate: Fate): Promise<void> {
   )
 }
 
-async function departuresOf(camera: Process): Promise<number> {
+/** How many viewers have left a camera so far. */
+export async function departuresOf(camera: Process): Promise<number> {
   return camera.run(() => chaos.my.camera.departures.length)
 }
 
-async function untilStalled(camera: Process): Promise<void> {
+/** Until a camera waits for somebody. */
+export async function untilStalled(camera: Process): Promise<void> {
   await camera.run(({ resources }) => {
     const { queue } = chaos.my.camera
     return resources.until(() => queue.stalledBy.length > 0)
@@ -104,14 +106,14 @@ async function untilStalled(camera: Process): Promise<void> {
 }
 
 /** How the camera went on; undefined where the victim had not joined yet. */
-async function resumption(
+export async function resumption(
   camera: Process,
-  before: number,
+  how: { readonly known: number; readonly left: number },
 ): Promise<{ resumedMs: number; sequence: number } | undefined> {
-  return camera.run(async ({ resources }, known) => {
+  return camera.run(async ({ resources }, { known, left }) => {
     const { queue, departures } = chaos.my.camera
     await resources.until(
-      () => queue.consumers.length === 2,
+      () => queue.consumers.length === left,
       () => `${queue.consumers.length} consumers after a death`,
     )
     const departure = departures[known]
@@ -121,7 +123,7 @@ async function resumption(
       () => 'The camera never went on',
     )
     return { resumedMs: departure.resumedMs ?? 0, sequence: departure.sequence }
-  }, before)
+  }, how)
 }
 
 async function arrivalOf(viewer: Process, sequence: number): Promise<number | undefined> {

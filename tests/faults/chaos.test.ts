@@ -73,5 +73,8 @@ test('chaos kills viewers and cameras that know each other by no pid', async (t)
   await assertCalm(t, 'containers-cameras', 2)
 })
 
+test('chaos ends one of two workers that view a queue, and the camera and the other one go on', (t) =>
+  assertCalm(t, 'workers', 3))
+
 test('chaos stops viewers, and the camera neither waits for them nor grows', (t) =>
   assertCalm(t, 'stopped', 2))
