@@ -173,4 +173,17 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
       ],
     },
   ],
+  [
+    'given-back-before-it-is-still-used',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-consumer.ts',
+          find: '    this.#setReleasing(bufferIndex, true)\n    this.release(bufferIndex)\n',
+          replace: '    this.release(bufferIndex)\n    this.#setReleasing(bufferIndex, true)\n',
+        },
+      ],
+    },
+  ],
 ])

@@ -72,7 +72,9 @@ export class Camera {
       .filter(([{ join }, view]) => join?.mode === 'fifo' && !view.evicted)
       .map(([{ viewer }]) => viewer.next)
     const unreadFrom = Math.min(Number.POSITIVE_INFINITY, ...kept)
-    const held = links.flatMap(([{ viewer }]) => viewer.held.map((frame) => frame.bufferIndex))
+    const held = links.flatMap(([{ viewer }]) =>
+      [...viewer.held, ...viewer.releasing].map((frame) => frame.bufferIndex),
+    )
     return [...this.contents.keys()].filter((index) => {
       const ticket = this.contents[index]!
       const isNewest = ticket === this.published && ticket > 0
@@ -150,7 +152,7 @@ export class Camera {
     if (index === undefined) return false
     for (const { viewer } of this.views.keys())
       must(
-        !viewer.held.some(({ bufferIndex }) => bufferIndex === index),
+        ![...viewer.held, ...viewer.releasing].some(({ bufferIndex }) => bufferIndex === index),
         `Buffer ${index} is taken while ${viewer.actor.name} holds it`,
       )
     must(!this.filling.includes(index), `Buffer ${index} is taken twice`)

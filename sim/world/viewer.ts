@@ -38,6 +38,8 @@ export class Viewer {
   actor!: Actor
   readonly habits: ViewerHabits
   readonly held: ClaimedFrame[] = []
+  /** Given back, but still looked at. */
+  readonly releasing: ClaimedFrame[] = []
   link: QueueLink | undefined
   /** The first ticket it has not taken; its camera sets it when it admits the viewer. */
   next = 0
@@ -92,7 +94,8 @@ export class Viewer {
       this.isJoined = false
       this.consumer = undefined
     }
-    for (const frame of this.held.splice(0)) this.#checkPicture(frame)
+    for (const frame of [...this.held.splice(0), ...this.releasing.splice(0)])
+      this.#checkPicture(frame)
     this.link = undefined
     link.endOfViewer()
   }
@@ -147,6 +150,7 @@ export class Viewer {
 
   #rest(link: QueueLink, consumer: QueueConsumer): void {
     while (this.#world.isEnding && this.held.length > 0) this.#release(link, consumer)
+    while (this.releasing.length > 0) this.#finish(link, consumer)
     this.isBusy = false
     sleep(this.actor)
   }
@@ -210,8 +214,24 @@ export class Viewer {
     const { random } = this.#world.simulation
     const frame = this.held[random.below(this.held.length)]!
     this.#checkPicture(frame)
+    if (random.chance(0.3)) {
+      // Of what it has not finished with it has one at most: the camera needs buffers.
+      while (this.releasing.length > 0) this.#finish(link, consumer)
+      this.held.splice(this.held.indexOf(frame), 1)
+      this.releasing.push(frame)
+      consumer.releaseLater(frame.bufferIndex)
+      return
+    }
     this.held.splice(this.held.indexOf(frame), 1)
     consumer.release(frame.bufferIndex)
+    this.#ringCamera(link)
+  }
+
+  #finish(link: QueueLink, consumer: QueueConsumer): void {
+    const frame = this.releasing[0]!
+    this.#checkPicture(frame)
+    this.releasing.shift()
+    consumer.releaseDone(frame.bufferIndex)
     this.#ringCamera(link)
   }
 
