@@ -546,7 +546,8 @@ static void join(viewer_t *v) {
   while (v->queue == NULL) {
     if (poll(&link, 1, 5000) == 0) leave(v, ETIMEDOUT, "the producer does not answer");
     read_link(v);
-    if (v->ended) finish(v);
+    // A producer that has ended since it welcomed us left frames to read.
+    if (v->queue == NULL && v->ended) finish(v);
   }
   const uint64_t first = v->cursor;
   v->cursor = 0;
