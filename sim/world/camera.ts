@@ -1,12 +1,14 @@
 import type { LaidOutFormat } from '#src/core/frame/format.js'
 import { queuePageBytes } from '#src/interprocess/queue-page.js'
 import { ConsumerView } from '#src/interprocess/consumer-view.js'
+import { FENCE_PENDING, FENCE_READY } from '#src/interprocess/frame-descriptor.js'
 import { QueueProducer } from '#src/interprocess/queue-producer.js'
 import { Page, SharedWords } from '../engine/memory.js'
 import type { Actor, Simulation } from '../engine/simulation.js'
 import { step } from '../engine/stepped.js'
 import { must } from '../engine/violation.js'
 import { sleep, type Join, type QueueLink } from './queue-link.js'
+import type { Viewer } from './viewer.js'
 
 /** Words of a simulated picture. */
 export const PICTURE_WORDS = 4
@@ -24,6 +26,8 @@ export interface CameraHabits {
   readonly evictions: number
   readonly cancels: number
   readonly formats: number
+  /** How often a frame is published before it is painted, with a fence. */
+  readonly fences: number
   /** Buffers it fills at once, at most. */
   readonly filling: number
 }
@@ -41,7 +45,11 @@ export class Camera {
   readonly contents: number[]
   readonly serials: number[]
   readonly filling: number[] = []
+  /** Published, and not painted yet. */
+  readonly unpainted: number[] = []
   published = 0
+  /** The newest frame that everybody may have, once that was published. */
+  knownReady = 0
   /** In the middle of something. */
   isBusy = true
   /** Publish so many more, then stop; Infinity while the simulation has faults. */
@@ -105,14 +113,25 @@ export class Camera {
       must(offender === undefined, `Everybody keeps to the protocol: ${offender?.reason ?? ''}`)
     }
     if (random.chance(this.#habits.evictions)) this.#evict(producer)
+    if (this.unpainted.length > 0 && random.chance(0.5)) {
+      this.#settle(producer)
+      return false
+    }
     const isOver = this.remaining <= 0
-    if (isOver && this.filling.length === 0) return true
+    if (isOver && this.filling.length === 0 && this.unpainted.length === 0) return true
+    if (isOver && this.filling.length === 0) {
+      this.#settle(producer)
+      return false
+    }
     const isFull = this.filling.length >= this.#habits.filling
     if (this.filling.length > 0 && (isOver || isFull || random.chance(0.6))) {
       this.#finishFrame(producer)
       return false
     }
-    return !this.#takeBuffer(producer)
+    if (this.#takeBuffer(producer)) return false
+    if (this.unpainted.length === 0) return true
+    this.#settle(producer)
+    return false
   }
 
   #readLinks(producer: QueueProducer): void {
@@ -171,7 +190,8 @@ export class Camera {
       return
     }
     const ticket = this.published + 1
-    this.#paint(index, ticket)
+    const isLate = random.chance(this.#habits.fences)
+    if (!isLate) this.#paint(index, ticket)
     if (random.chance(this.#habits.formats)) this.#serial++
     this.contents[index] = ticket
     this.serials[index] = this.#serial
@@ -180,9 +200,36 @@ export class Camera {
     const facts = { timestampNs: ticket, lengthBytes: BUFFER_BYTES, damage: damageOf(ticket) }
     // From here on somebody may take it.
     this.published = ticket
-    must(producer.publish(index, facts, format) === ticket, 'Tickets count up by one')
+    if (isLate) this.unpainted.push(index)
+    const status = isLate ? FENCE_PENDING : FENCE_READY
+    must(producer.publish(index, facts, format, status) === ticket, 'Tickets count up by one')
+    if (!isLate) this.knownReady = ticket
     this.remaining--
     this.#ringViewers()
+  }
+
+  // Paints a frame that is published already, and signals its fence.
+  #settle(producer: QueueProducer): void {
+    const index = this.#simulation.random.pick(this.unpainted)
+    this.#paint(index, this.contents[index]!)
+    this.unpainted.splice(this.unpainted.indexOf(index), 1)
+    producer.settle(index, FENCE_READY)
+    this.knownReady = Math.max(this.knownReady, this.contents[index]!)
+    this.#ringViewers()
+  }
+
+  /** The newest frame that is painted, and the first that is not, as tickets. */
+  get ready(): { readonly newest: number; readonly pending: ReadonlySet<number> } {
+    const pending = new Set(this.unpainted.map((index) => this.contents[index]!))
+    const painted = this.contents.filter((ticket) => ticket > 0 && !pending.has(ticket))
+    return { newest: Math.max(0, ...painted), pending }
+  }
+
+  /** Whether there is a frame for a viewer that waits for fences. */
+  hasFrameFor({ next, habits }: Viewer): boolean {
+    if (this.published < next) return false
+    const { newest, pending } = this.ready
+    return habits.mode === 'fifo' ? !pending.has(next) : newest >= next
   }
 
   #drop(index: number): void {
@@ -203,7 +250,7 @@ export class Camera {
     for (const [link, view] of this.views) {
       const { viewer } = link
       if (view.evicted || viewer.link !== link || !viewer.actor.isForgotten) continue
-      must(this.published < viewer.next, `${viewer.actor.name} sleeps though a frame is there`)
+      must(!this.hasFrameFor(viewer), `${viewer.actor.name} sleeps though a frame is there`)
     }
   }
 

@@ -31,6 +31,7 @@ export class QueueWorld implements World, ViewerWorld {
       bufferCount: Math.min(64, (many ? 36 : 2) + caps + random.below(3)),
       evictions: random.pick([0, 0, 0.01]),
       cancels: random.pick([0, 0.1]),
+      fences: random.pick([0, 0, 0.4]),
       formats: random.pick([0, 0.2]),
       filling: 1 + random.below(2),
     }
@@ -71,7 +72,7 @@ export class QueueWorld implements World, ViewerWorld {
     for (const viewer of joined)
       if (viewer.isJoined && viewer.next > 0)
         must(
-          camera.published < viewer.next,
+          !camera.hasFrameFor(viewer),
           `${viewer.actor.name} sleeps for ever though frame ${viewer.next} is there`,
         )
     if (camera.remaining > 0)

@@ -156,8 +156,7 @@ export class Viewer {
   }
 
   #acquire(link: QueueLink, consumer: QueueConsumer): 'frame' | 'nothing' | 'left' {
-    const publishedBefore = link.camera.published
-    const wasPublishing = link.camera.isBusy
+    const { knownReady } = link.camera
     let frame: ClaimedFrame | undefined = undefined
     try {
       frame = consumer.acquireOrAsk()
@@ -170,11 +169,11 @@ export class Viewer {
       return 'left'
     }
     if (frame === undefined) return 'nothing'
-    this.#hold(link, frame, wasPublishing ? publishedBefore - 1 : publishedBefore)
+    this.#hold(link, frame, knownReady)
     return 'frame'
   }
 
-  #hold(link: QueueLink, frame: ClaimedFrame, publishedBefore: number): void {
+  #hold(link: QueueLink, frame: ClaimedFrame, readyBefore: number): void {
     const { bufferIndex, facts, missed, format } = frame
     const { camera } = link
     must(
@@ -187,7 +186,7 @@ export class Viewer {
     must(format?.width === 16 + (camera.serials[bufferIndex]! % 100), 'Format of another frame')
     must(missed === facts.ticket - this.next, 'Frames missed')
     if (this.habits.mode === 'fifo') must(missed === 0, 'Every frame in order')
-    else must(missed >= 0 && facts.ticket >= publishedBefore, 'The newest, never back')
+    else must(missed >= 0 && facts.ticket >= readyBefore, 'The newest, never back')
     this.next = facts.ticket + 1
     this.held.push(frame)
     this.taken++
