@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import * as linux from 'dmabuf/linux'
-import * as threads from '#src/threads/index.js'
+import * as threads from 'dmabuf/threads'
 import { channelOf } from './queue.js'
 import type { Channel, Setup } from './channel.js'
 import { startWorker } from './workers.js'
