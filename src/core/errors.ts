@@ -128,7 +128,7 @@ export class DmaBufError extends Error {
 /** The name of a positive errno number; `E` and the number where we have no name for it. */
 export function errnoName(errno: number): Errno {
   for (const [name, number] of Object.entries(NUMBERS)) if (number === errno) return name
-  return `E${errno}`
+  return errno >= 1 && errno <= MAX_ERRNO ? `E${errno}` : 'EPROTO'
 }
 
 /** The positive errno number of a name, or of what errnoName() made of one; EPROTO's for any other. */

@@ -13,9 +13,9 @@ import { evicted, type DomainPeer } from './domain-peer.js'
 import type { DomainPort, SharedBuffer } from './domain-port.js'
 import { Lifeline } from './lifeline.js'
 import type { Link, LinkEnd, Received } from './link.js'
+import { peerText } from './peer-text.js'
 import type { OwnedFd } from './owned-fd.js'
 
-const TEXT = new TextDecoder()
 const BYTES = new TextEncoder()
 
 interface Answer {
@@ -116,7 +116,7 @@ export class DomainMemberPort implements DomainPort {
     const { flags, text } = answer.message
     if (flags === 0) return answer
     for (const fd of answer.fds) fd.close()
-    throw new DmaBufError(errnoName(flags), operation, TEXT.decode(text))
+    throw new DmaBufError(errnoName(flags), operation, peerText(text) ?? 'The hub refuses')
   }
 
   #indexOf({ index }: DomainMessage): number {

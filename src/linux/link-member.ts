@@ -9,6 +9,7 @@ import { MemberLayout } from '../interprocess/member-page.js'
 import { Doorbell } from './doorbell.js'
 import type { Link } from './link.js'
 import { OwnMember } from './own-member.js'
+import { peerText } from './peer-text.js'
 import { RemoteMember } from './remote-member.js'
 
 /** The shape of both pages of a link: 10,000 timelines, and an eighth to spare for what fails. */
@@ -22,7 +23,6 @@ const PAGE_TIMEOUT_MS = 5000
 
 const NOTHING = new Uint8Array(0)
 const ENCODER = new TextEncoder()
-const DECODER = new TextDecoder()
 const members = new WeakMap<Link, LinkMember>()
 let lastOffer = 0
 
@@ -126,8 +126,8 @@ export class LinkMember {
       const { driverName, timelineName, ...at } = decodeFenceOffer(received.payload)
       const names = {
         owner: `process ${this.link.peer.pid}`,
-        driverName: DECODER.decode(driverName),
-        timelineName: DECODER.decode(timelineName),
+        driverName: peerText(driverName) ?? 'unnamed',
+        timelineName: peerText(timelineName) ?? 'unnamed',
       }
       const remote = await this.#peer()
       await this.#announce(options)

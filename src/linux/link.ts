@@ -19,6 +19,7 @@ import {
 import { LinkSocket } from './link-socket.js'
 import { Message } from './message.js'
 import { OwnedFd } from './owned-fd.js'
+import { peerText } from './peer-text.js'
 import type { Peer } from './peer.js'
 
 /** A message and its descriptors, owned by whoever takes it. */
@@ -32,7 +33,6 @@ export interface LinkEnd {
   readonly error: DmaBufError
 }
 
-const TEXT = new TextDecoder()
 const BYTES = new TextEncoder()
 
 /** Messages that wait for a reader before the link stops reading; the sender's socket fills then. */
@@ -325,8 +325,8 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   #goodbye(message: Received): void {
     const clean = message.argument === 0
     const code = clean ? 'EPIPE' : errnoName(message.argument)
-    const text = TEXT.decode(message.payload.subarray(0, 1000))
-    const error = new DmaBufError(code, 'link', text === '' ? 'The peer has closed the link' : text)
+    const text = peerText(message.payload) ?? 'The peer has closed the link'
+    const error = new DmaBufError(code, 'link', text)
     this.#ended({ clean, error })
   }
 

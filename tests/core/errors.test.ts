@@ -75,6 +75,11 @@ test('errnoName spells a number without a name, errnoNumber reads it back', () =
   }
 })
 
+test('errnoName takes EPROTO for what is no errno number', () => {
+  for (const number of [0, -1, -(2 ** 31), 4096, 2 ** 31, NaN])
+    assert.equal(errnoName(number), 'EPROTO', String(number))
+})
+
 test('errnoNumber takes EPROTO for a name without a number', () => {
   assert.equal(errnoName(4000), 'E4000')
   for (const name of ['E0', 'E4096', 'E05', 'E1x', 'E-5']) assert.equal(errnoNumber(name), 71, name)

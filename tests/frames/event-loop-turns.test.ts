@@ -6,8 +6,8 @@ import { MessageChannel } from 'node:worker_threads'
 import { afterTurn, EventLoopTurns, turnerOf } from '#src/frames/event-loop-turns.js'
 
 test('EventLoopTurns.isDue is false at first and true once some milliseconds have passed', () => {
-  const turns = new EventLoopTurns()
   const startMs = performance.now()
+  const turns = new EventLoopTurns()
   const isDueAtOnce = turns.isDue()
   if (performance.now() - startMs < 5) assert.equal(isDueAtOnce, false)
   const deadline = startMs + 10_000

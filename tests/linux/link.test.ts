@@ -319,6 +319,16 @@ test('Link: a goodbye with an error says why, and is no clean end', async () => 
   raw.fd.close()
 })
 
+test('Link: a goodbye with a number that is no error, or with what is no text, is told in plain words', async () => {
+  const [here, raw] = rawPair()
+  raw.hello()
+  raw.send(encodeMessage(MessageType.goodbye, -536120250, new Uint8Array([0xff, 0x02, 0x7b])))
+  const message = 'EPROTO: The peer has closed the link'
+  await assert.rejects(here.receive(), { code: 'EPROTO', message })
+  await here.close()
+  raw.fd.close()
+})
+
 const GARBAGE: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ['a single byte', new Uint8Array([1]), /garbage/],
   ['seven bytes', encodeMessage(MessageType.hello, 0, new Uint8Array(0)).slice(0, 7), /garbage/],
