@@ -1,9 +1,9 @@
 import { DmaBufError } from '../core/errors.js'
 import {
   LIST_COUNT,
-  LIST_ENTRIES,
   LIST_ENTRY_WORDS,
   LIST_VERSION,
+  listEntryAt,
   MAX_LIST_ENTRIES,
 } from './member-page.js'
 import type { Words } from './words.js'
@@ -58,7 +58,7 @@ export class FenceListWriter {
     const half = version & 1
     const words = this.#words
     words.store(this.#at + LIST_COUNT + half, fences.length)
-    let at = entriesOf(this.#at, half)
+    let at = listEntryAt(this.#at, half, 0)
     for (let i = 0; i < fences.length; i++, at += LIST_ENTRY_WORDS) {
       const { slot, generation, seqno, usage } = fences[i]!
       words.store(at, slot)
@@ -126,7 +126,7 @@ export class FenceListReader {
     if (count < 0 || count > MAX_LIST_ENTRIES) return undefined
     const fences: ListedFence[] = []
     for (let i = 0; i < count; i++) {
-      const fence = this.#entry(entriesOf(this.#at, half) + i * LIST_ENTRY_WORDS)
+      const fence = this.#entry(listEntryAt(this.#at, half, i))
       if (fence === undefined) return undefined
       fences.push(fence)
     }
@@ -144,10 +144,6 @@ export class FenceListReader {
     if (usage < 0 || usage > MAX_USAGE) return undefined
     return { slot, generation, seqno, usage }
   }
-}
-
-function entriesOf(at: number, half: number): number {
-  return at + LIST_ENTRIES + half * MAX_LIST_ENTRIES * LIST_ENTRY_WORDS
 }
 
 function garbage(why: string): DmaBufError {

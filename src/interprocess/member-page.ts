@@ -113,12 +113,6 @@ export class MemberLayout {
     return this.#lists + buffer * LIST_WORDS
   }
 
-  /** The first word of an entry of one half of a buffer's fence list. */
-  listEntryAt(buffer: number, half: 0 | 1, entry: number): number {
-    const index = half * MAX_LIST_ENTRIES + entry
-    return this.listAt(buffer) + LIST_ENTRIES + index * LIST_ENTRY_WORDS
-  }
-
   /** The first word of a fence slot. */
   slotAt(slot: number): number {
     return this.#slots + slot * SLOT_WORDS
@@ -128,6 +122,11 @@ export class MemberLayout {
   watchAt(block: number, slot: number): number {
     return this.#watches + (block * this.shape.slots + slot) * WATCH_WORDS
   }
+}
+
+/** The first word of an entry of one half of the fence list that begins at `list`. */
+export function listEntryAt(list: number, half: number, entry: number): number {
+  return list + LIST_ENTRIES + (half * MAX_LIST_ENTRIES + entry) * LIST_ENTRY_WORDS
 }
 
 /** Makes zeroed words a member's page; its magic is stored last. */

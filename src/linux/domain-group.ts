@@ -51,7 +51,7 @@ export class DomainGroup implements LockGroup, Disposable {
   readonly #locks = new Map<number, SharedLock>()
   readonly #listeners = new Set<(change: MemberChange) => void>()
 
-  /** @param words.wrap - for tests: stands between us and our own page */
+  /** @throws {DmaBufError} ENOMEM, EMFILE */
   constructor(index: number, layout: MemberLayout) {
     this.index = index
     this.layout = layout

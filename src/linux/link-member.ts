@@ -141,7 +141,7 @@ export class LinkMember {
   async #announce(options: WaitOptions): Promise<void> {
     for (let known = this.#announced; known !== undefined; known = this.#announced)
       if (await known) return
-    const fds = [this.own.page, this.#bell.set]
+    const fds = [this.own.page.fd, this.#bell.set]
     const posted = this.link.post(MessageType.memberPage, NOTHING, { fds, ...options })
     this.#announced = posted.then(
       () => true,

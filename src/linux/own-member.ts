@@ -10,9 +10,7 @@ import {
 import type { Words } from '../interprocess/words.js'
 import type { Doorbell } from './doorbell.js'
 import { wakeSleepers } from './futex-wakes.js'
-import { MapMode, Mapping } from './mapping.js'
-import { createMemfd, sealForReaders } from './memfd.js'
-import type { OwnedFd } from './owned-fd.js'
+import { OwnPage } from './own-page.js'
 
 /** Byte offset, in a member's page, of the word that says that a thread sleeps; native code writes it. */
 export const SLEEPS_OFFSET = MEMBER_SLEEPS * 4
@@ -28,11 +26,8 @@ export function sleepersOffset(layout: MemberLayout, slot: number): number {
  */
 export class OwnMember implements Disposable {
   readonly layout: MemberLayout
-  /** To be sent to the others. Borrowed: close() closes it, too. */
-  readonly page: OwnedFd
-  readonly mapping: Mapping
-  /** Of the page: written by this program only. */
-  readonly words: Words
+  /** Its descriptor is to be sent to the others. Borrowed: close() closes it, too. */
+  readonly page: OwnPage
   readonly board: FenceBoard
   readonly publisher: FencePublisher
   readonly #bells = new Map<number, Doorbell>()
@@ -44,14 +39,12 @@ export class OwnMember implements Disposable {
    */
   constructor(layout: MemberLayout, evict: (member: number, why: DmaBufError) => void) {
     this.layout = layout
-    this.page = createMemfd('member', layout.lengthBytes)
-    this.mapping = new Mapping(this.page, layout.lengthBytes, MapMode.shared)
-    sealForReaders(this.page)
-    this.words = this.mapping.words()
-    initMemberPage(this.words, layout)
-    this.board = new FenceBoard(this.words, layout, {
+    this.page = new OwnPage('member', layout.lengthBytes)
+    const { words, mapping } = this.page
+    initMemberPage(words, layout)
+    this.board = new FenceBoard(words, layout, {
       ring: (member) => this.ring(member),
-      wake: (slot) => wakeSleepers({ mapping: this.mapping, offset: sleepersOffset(layout, slot) }),
+      wake: (slot) => wakeSleepers({ mapping, offset: sleepersOffset(layout, slot) }),
     })
     this.publisher = new FencePublisher(this.board, () => {
       const hoarder = this.board.hoarder
@@ -95,7 +88,6 @@ export class OwnMember implements Disposable {
     this.#closed = true
     this.publisher.close()
     for (const member of [...this.#bells.keys()]) this.dismiss(member)
-    this.mapping.close()
     this.page.close()
   }
 

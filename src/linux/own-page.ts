@@ -8,25 +8,25 @@ export class OwnPage implements Disposable {
   /** To be sent; close it once nobody is to get it any more. */
   readonly fd: OwnedFd
   readonly words: Words
-  readonly #mapping: Mapping
+  readonly mapping: Mapping
 
   /** @param lengthBytes - rounded up to whole pages @throws {DmaBufError} ENOMEM, EMFILE */
   constructor(name: string, lengthBytes: number) {
     const roundedBytes = roundUpToPages(lengthBytes)
     this.fd = createMemfd(name, roundedBytes)
     try {
-      this.#mapping = new Mapping(this.fd, roundedBytes, MapMode.shared)
+      this.mapping = new Mapping(this.fd, roundedBytes, MapMode.shared)
       sealForReaders(this.fd)
     } catch (error) {
       this.fd.close()
       throw error
     }
-    this.words = this.#mapping.words()
+    this.words = this.mapping.words()
   }
 
   /** The words must not be used any more. Idempotent. */
   close(): void {
-    this.#mapping.close()
+    this.mapping.close()
     this.fd.close()
   }
 

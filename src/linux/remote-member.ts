@@ -40,7 +40,7 @@ export class RemoteMember implements Disposable {
       this.mapping.close()
       throw error
     }
-    const parts = { theirs: this.words, own: own.words, block }
+    const parts = { theirs: this.words, own: own.page.words, block }
     this.fences = new RemoteFences(new FenceReader(parts, layout))
   }
 

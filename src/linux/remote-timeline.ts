@@ -129,7 +129,7 @@ export class RemoteTimeline implements Disposable {
     const { own, mapping } = this.#remote
     const { slot, expectedWord } = this.#followed
     const at = sleepersOffset(own.layout, slot)
-    const { handle } = own.mapping
+    const { handle } = own.page.mapping
     const result =
       wake === undefined
         ? native().futexSleep(mapping.handle, at, expectedWord, ms, handle, SLEEPS_OFFSET)

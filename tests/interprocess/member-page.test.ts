@@ -30,7 +30,7 @@ test('The parts of a MemberLayout do not overlap and fill the page', () => {
       take(layout.listAt(buffer), page.LIST_ENTRIES)
       for (const half of [0, 1] as const)
         for (let entry = 0; entry < page.MAX_LIST_ENTRIES; entry++)
-          take(layout.listEntryAt(buffer, half, entry), page.LIST_ENTRY_WORDS)
+          take(page.listEntryAt(layout.listAt(buffer), half, entry), page.LIST_ENTRY_WORDS)
     }
     for (let slot = 0; slot < shape.slots; slot++) take(layout.slotAt(slot), page.SLOT_WORDS)
     for (let block = 0; block < shape.members; block++)

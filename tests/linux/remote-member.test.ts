@@ -19,10 +19,10 @@ const names = { owner: 'process 7', driverName: 'gpu', timelineName: 'render' }
 function sides() {
   const owner = new OwnMember(layout, () => {})
   const own = new OwnMember(layout, () => {})
-  const remote = new RemoteMember(own, { page: owner.page, block: 0 })
+  const remote = new RemoteMember(own, { page: owner.page.fd, block: 0 })
   const bell = new Doorbell()
   remote.listen(bell.set.dup(), broken)
-  owner.admit(1, { words: own.words, block: 0, bell })
+  owner.admit(1, { words: own.page.words, block: 0, bell })
   return {
     owner,
     remote,
@@ -78,7 +78,7 @@ test('RemoteMember refuses pages and bells that are none, and leaves nothing', a
   assert.throws(() => new RemoteMember(own, { page: blank, block: 0 }), { code: 'EPROTO' })
   const small = createMemfd('small', 100)
   assert.throws(() => new RemoteMember(own, { page: small, block: 0 }), { code: 'EPROTO' })
-  const remote = new RemoteMember(own, { page: own.page, block: 0 })
+  const remote = new RemoteMember(own, { page: own.page.fd, block: 0 })
   assert.throws(() => remote.listen(regularFile(), broken), /no doorbell/)
   remote[Symbol.dispose]()
   for (const closeable of [blank, small, own]) closeable.close()

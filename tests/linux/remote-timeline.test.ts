@@ -306,7 +306,7 @@ test('A timeline whose page goes back keeps its value, and a blocking wait still
   assert.equal(timeline.value, 9)
   const { own } = LinkMember.of(owner)
   for (const value of [3, 0, 2 ** 53, Number.MAX_VALUE]) {
-    storeCounter(own.words, own.layout.slotAt(0) + SLOT_COUNTER, value)
+    storeCounter(own.page.words, own.layout.slotAt(0) + SLOT_COUNTER, value)
     assert.equal(timeline.value, 9)
   }
   assert.throws(() => timeline.waitSync(10, { timeoutMs: 30 }), { code: 'ETIMEDOUT' })
