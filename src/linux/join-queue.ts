@@ -56,7 +56,9 @@ async function join(
   const page = resources.own(new OwnPage('consumer', CONSUMER_PAGE_BYTES))
   initConsumerPage(page.words)
   const bell = resources.own(new Doorbell())
-  await postJoin(link, encodeJoin({ mode, maxHeld }), [page.fd, bell.set])
+  await link.request(MessageType.queueJoin, encodeJoin({ mode, maxHeld }), {
+    fds: [page.fd, bell.set],
+  })
   page.fd.close()
   bell.set.close()
   const timeoutMs = Math.min(options.timeoutMs ?? JOIN_TIMEOUT_MS, JOIN_TIMEOUT_MS)
@@ -74,20 +76,6 @@ async function join(
     maxHeld,
     fences,
   })
-}
-
-async function postJoin(
-  link: Link,
-  join: Uint8Array<ArrayBuffer>,
-  fds: readonly OwnedFd[],
-): Promise<void> {
-  try {
-    await link.post(MessageType.queueJoin, join, { fds })
-  } catch (error) {
-    // Whoever has left already may have said why, and whoever has not is dead.
-    link.pump()
-    throw link.end === undefined || link.end.clean ? error : link.end.error
-  }
 }
 
 function openWelcome(

@@ -97,7 +97,7 @@ export class LinkMember {
       const answer = this.#answerTo(argument, options)
       // Heard even where the offer cannot be sent, which is what is reported then.
       answer.catch(() => {})
-      await link.post(type, payload, { argument, ...options })
+      await link.request(type, payload, { argument, ...options })
       await answer
       await this.#peer()
       // What was published while the peer answered: nobody else may tell it.
@@ -142,7 +142,7 @@ export class LinkMember {
     for (let known = this.#announced; known !== undefined; known = this.#announced)
       if (await known) return
     const fds = [this.own.page.fd, this.#bell.set]
-    const posted = this.link.post(MessageType.memberPage, NOTHING, { fds, ...options })
+    const posted = this.link.request(MessageType.memberPage, NOTHING, { fds, ...options })
     this.#announced = posted.then(
       () => true,
       () => {

@@ -27,6 +27,13 @@ export interface Received extends LinkMessage {
   readonly fds: OwnedFd[]
 }
 
+/** What goes with a message. @internal */
+export interface PostOptions extends WaitOptions {
+  /** Stay the caller's. */
+  readonly fds?: readonly OwnedFd[]
+  readonly argument?: number
+}
+
 /** How a link ended: after a goodbye with errno 0 cleanly, otherwise with an error. */
 export interface LinkEnd {
   readonly clean: boolean
@@ -123,11 +130,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   }
 
   /** Sends a message of any type; the descriptors stay the caller's, until this settles. @internal */
-  async post(
-    type: number,
-    payload: Uint8Array,
-    options: WaitOptions & { fds?: readonly OwnedFd[]; argument?: number } = {},
-  ): Promise<void> {
+  async post(type: number, payload: Uint8Array, options: PostOptions = {}): Promise<void> {
     const { fds = [], argument = 0 } = options
     if (!(payload instanceof Uint8Array)) throw new TypeError('A message must be a Uint8Array')
     if (fds.length > MAX_FDS)
@@ -150,6 +153,19 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   /** Calls back once when the peer's queue has room again; never after the end. @internal */
   onceWritable(callback: () => void): void {
     this.#socket.onceWritable(callback)
+  }
+
+  /**
+   * As post(), for what the peer has to answer: where it has left, the error says why, or that it is dead.
+   * @internal
+   */
+  async request(type: number, payload: Uint8Array, options: PostOptions = {}): Promise<void> {
+    try {
+      await this.post(type, payload, options)
+    } catch (error) {
+      if (!this.#closed) this.pump()
+      throw this.#end === undefined || this.#end.clean ? error : this.#end.error
+    }
   }
 
   /**
