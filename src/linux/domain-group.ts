@@ -1,4 +1,5 @@
 import { DmaBufError } from '../core/errors.js'
+import { defer } from '../core/deferred.js'
 import { Fence, putFence, signalFence } from '../core/fence/fence.js'
 import { allocateContext } from '../core/fence/context.js'
 import { FenceBoard } from '../interprocess/fence-board.js'
@@ -45,6 +46,7 @@ export class DomainGroup implements LockGroup, Disposable {
   #epoch = 0
   #link: GroupLink | undefined
   #closed = false
+  #lost: DmaBufError | undefined
   /** Pending while a newcomer is known to be there, of whom nothing else is known. */
   #behind: Fence | undefined
   // For good: what others remember of a lock's requests outlives the buffer.
@@ -75,6 +77,11 @@ export class DomainGroup implements LockGroup, Disposable {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Why we are no member any more, though we did not leave. */
+  get lost(): DmaBufError | undefined {
+    return this.#lost
   }
 
   /** Reaches the hub from now on. */
@@ -144,11 +151,14 @@ export class DomainGroup implements LockGroup, Disposable {
       set.close()
       return
     }
-    peer.listen(
-      set,
-      () => this.rung(peer),
-      (error) => this.remove(peer, { kind: 'evicted', error }),
-    )
+    const broken = (error: DmaBufError): void => this.remove(peer, { kind: 'evicted', error })
+    try {
+      peer.listen(set, () => this.rung(peer), broken)
+    } catch (error) {
+      // What cannot be watched is no doorbell. That we have no room is no fault of the member's.
+      if (!DmaBufError.is(error) || OUR_LIMITS.has(error.code)) throw error
+      broken(error)
+    }
   }
 
   /** A member, while it lives. */
@@ -209,6 +219,12 @@ export class DomainGroup implements LockGroup, Disposable {
     for (const one of this.shared.values()) one.trim()
   }
 
+  /** Is no member any more against our will: what is pending of others fails with this, and so does each new lock. */
+  lose(error: DmaBufError): void {
+    if (!this.#closed) this.#lost = error
+    this.close(error)
+  }
+
   /** Leaves: what is pending of others fails with this, and locks are those of this process alone. */
   close(error: DmaBufError): void {
     if (this.#closed) return
@@ -222,7 +238,8 @@ export class DomainGroup implements LockGroup, Disposable {
     this.#settled()
     this.lookAgain()
     this.shared.clear()
-    this.page.close()
+    // Later: who closes it may be called by somebody who is about to look at words.
+    defer(() => this.page.close())
   }
 
   [Symbol.dispose](): void {
@@ -243,5 +260,7 @@ export class DomainGroup implements LockGroup, Disposable {
     for (const listener of [...this.#listeners]) listener(change)
   }
 }
+
+const OUR_LIMITS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC'])
 
 const BEHIND = { driverName: 'dmabuf', timelineName: 'new members of the domain' }

@@ -312,9 +312,12 @@ export class DomainHub implements DomainPort {
     const errno = error === undefined ? 0 : errnoNumber(error.code)
     const peer = this.#group.find(index, generation)
     if (peer !== undefined) this.#group.remove(peer, errno === 0 ? undefined : evicted(errno))
-    const message = encodeDomain(DomainOp.evicted, { index, generation, flags: errno })
+    // Who is evicted may be alive: before its next lock it sees that the epoch has changed, and reads that it has to go.
+    const epoch = this.#group.epoch + (errno === 0 ? 0 : 1)
+    const message = encodeDomain(DomainOp.evicted, { index, generation, epoch, flags: errno })
     for (const other of this.#seats.values())
       if (other.fds !== undefined) this.#post(other, message)
+    if (errno !== 0) this.#group.raiseEpoch()
   }
 
   // The descriptors may be closed, and their numbers used again, before the socket has room.

@@ -18,6 +18,9 @@ import type { OwnedFd } from './owned-fd.js'
 
 const BYTES = new TextEncoder()
 
+/** How much later than its link the lifeline of a hub that dies may end. */
+const DEATH_MS = 1000
+
 interface Answer {
   readonly message: DomainMessage
   readonly fds: OwnedFd[]
@@ -151,6 +154,7 @@ export class DomainMemberPort implements DomainPort {
       case DomainOp.evicted: {
         const peer = this.#group.find(index, generation)
         if (peer !== undefined) this.#group.remove(peer, flags === 0 ? undefined : evicted(flags))
+        this.#group.caughtUp(epoch)
         return
       }
       case DomainOp.bell: {
@@ -176,8 +180,13 @@ export class DomainMemberPort implements DomainPort {
       throw new DmaBufError('EPROTO', 'domain', 'The hub named a member that cannot be')
     if (index === this.#group.index)
       throw new DmaBufError('EPROTO', 'domain', 'The hub gave our place away')
-    const own = { page, lifeline: lifeline.dup() }
-    this.#group.add({ index, generation, pid }, epoch, own)
+    try {
+      this.#group.add({ index, generation, pid }, epoch, { page, lifeline: lifeline.dup() })
+    } catch (error) {
+      // It may have spoilt its page since the hub looked: it is ignored then, and the hub is not to blame.
+      if (index === 0 || !DmaBufError.is(error) || error.code !== 'EPROTO') throw error
+      this.#group.caughtUp(epoch)
+    }
   }
 
   #sendBell(peer: DomainPeer): void {
@@ -199,15 +208,32 @@ export class DomainMemberPort implements DomainPort {
   // The hub's death, or its leaving, ends nothing between the others. Being told to go does.
   #ended({ clean, error }: LinkEnd): void {
     const isHubGone = clean || error.code === 'EOWNERDEAD'
+    if (!isHubGone) this.#lose(error)
+    else if (!this.#link.closed) this.#withoutHub(clean)
+    this.#fail(
+      isHubGone ? new DmaBufError('EPIPE', 'domain', 'The hub of the domain is gone') : error,
+    )
+  }
+
+  /** Its lifeline tells of its death. A hub that lives on without a word has evicted us, and we did not listen. */
+  #withoutHub(hasLeft: boolean): void {
     const hub = this.#group.others[0]
-    const why = isHubGone
-      ? new DmaBufError('EPIPE', 'domain', 'The hub of the domain is gone')
-      : error
-    if (!isHubGone) {
-      this.#group.close(error)
-      this.#lifeline.close()
-    } else if (hub?.index === 0 && !this.#link.closed) this.#group.remove(hub)
-    this.#fail(why)
+    if (hub?.index !== 0) return
+    if (hasLeft) this.#group.remove(hub)
+    else
+      setTimeout(() => {
+        const error = new DmaBufError(
+          'ECONNRESET',
+          'domain',
+          'The hub has ended the link, and lives',
+        )
+        if (this.#group.others[0] === hub) this.#lose(error)
+      }, DEATH_MS).unref()
+  }
+
+  #lose(error: DmaBufError): void {
+    this.#group.lose(error)
+    this.#lifeline.close()
   }
 
   #fail(error: DmaBufError): void {

@@ -1,3 +1,4 @@
+import { defer } from '../core/deferred.js'
 import { DmaBufError, errnoName } from '../core/errors.js'
 import type { FenceBoard } from '../interprocess/fence-board.js'
 import { FenceReader } from '../interprocess/fence-reader.js'
@@ -127,7 +128,8 @@ export class DomainPeer implements LockMember, Disposable {
     this.#watch.close()
     this.#listener?.close()
     this.bell.close()
-    this.#mapping.close()
+    // Later: who ends it may be called by somebody who is about to look at its words.
+    defer(() => this.#mapping.close())
   }
 }
 

@@ -49,7 +49,10 @@ export class Domain implements AsyncDisposable {
     return this.#group.others.map(({ index, generation, pid }) => ({ index, generation, pid }))
   }
 
-  /** Whether we left it, or were evicted. */
+  /**
+   * Whether we left it, or were evicted. Who was evicted cannot lock, access or wait for what it shared any more:
+   * these calls fail with the reason, since the others do not mind them.
+   */
   get closed(): boolean {
     return this.#group.closed
   }

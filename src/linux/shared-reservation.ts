@@ -57,6 +57,10 @@ export class SharedReservation implements SharedSide {
     return this.#own
   }
 
+  get lost(): DmaBufError | undefined {
+    return this.#group.lost
+  }
+
   get isLockedElsewhere(): boolean {
     return !this.#group.closed && this.#lock.holder !== undefined
   }
@@ -152,6 +156,7 @@ export class SharedReservation implements SharedSide {
   }
 
   reserve(slots: number): void {
+    if (this.lost !== undefined) throw this.lost
     if (this.#group.closed) return
     if (this.#own.count + slots >= MAX_LIST_ENTRIES)
       throw new DmaBufError(

@@ -1,4 +1,5 @@
 // The other processes of a shared reservation, in a test's hand.
+import type { DmaBufError } from '#src/core/errors.js'
 import type { Fence } from '#src/core/fence/fence.js'
 import type { WaitOptions } from '#src/core/host.js'
 import { waitFor, type Waiter } from '#src/core/wait.js'
@@ -8,6 +9,7 @@ export class FakeSide implements SharedSide {
   /** The stamp of the stranger who holds the lock. */
   stranger: number | undefined
   onRefresh: () => void = () => {}
+  lost: DmaBufError | undefined = undefined
   isHeld = false
   readonly calls: string[] = []
   readonly requests: SharedRequest[] = []

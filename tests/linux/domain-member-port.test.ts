@@ -1,17 +1,21 @@
 // Goal: a member believes its hub only what can be, and tells its hub's death from being told to go.
 // Method: members whose links the test breaks, and hubs that lie.
 import assert from 'node:assert/strict'
+import { openSync } from 'node:fs'
 import { test } from 'node:test'
 import { DmaBufError } from '#src/core/errors.js'
 import { DomainOp, encodeDomain } from '#src/interprocess/domain-message.js'
-import { MessageType } from '#src/interprocess/link-message.js'
-import { MemberLayout } from '#src/interprocess/member-page.js'
+import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
+import { MEMBER_EPOCH, MemberLayout } from '#src/interprocess/member-page.js'
 import { DomainGroup } from '#src/linux/domain-group.js'
 import { DomainMemberPort } from '#src/linux/domain-member-port.js'
+import { Lifeline } from '#src/linux/lifeline.js'
 import { inheritLink, linkPair } from '#src/linux/link-pair.js'
 import type { Link } from '#src/linux/link.js'
+import { OwnedFd } from '#src/linux/owned-fd.js'
 import { errorCode } from '../helpers/error-code.js'
 import { until } from '../helpers/leaks.js'
+import { rawPair, type RawPeer } from '../helpers/raw-peer.js'
 
 const SHAPE = { slots: 64, buffers: 2, members: 4 }
 
@@ -84,5 +88,96 @@ test('DomainMemberPort leaves its domain when it is told to go, and not when its
     await until(() => group.closed === (reason !== undefined))
     await port.close()
     group[Symbol.dispose]()
+  }
+})
+
+const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A hub without a Link, whose member knows it by a page and a lifeline. */
+async function joinedByHand(): Promise<{
+  hub: RawPeer
+  page: DomainGroup
+  lifeline: Lifeline
+  group: DomainGroup
+  port: DomainMemberPort
+  say: (payload: Uint8Array, fds?: readonly OwnedFd[]) => void
+}> {
+  const [link, hub] = rawPair()
+  const layout = new MemberLayout(SHAPE)
+  const [page, group] = [new DomainGroup(0, layout), new DomainGroup(1, layout)]
+  const [port, lifeline] = [new DomainMemberPort(group, link), new Lifeline()]
+  const joined = port.join({ timeoutMs: 5000 })
+  const say = (payload: Uint8Array, fds: readonly OwnedFd[] = []): void => {
+    assert.ok(hub.send(encodeMessage(MessageType.domain, 0, payload), fds) >= 0)
+  }
+  hub.hello()
+  say(encodeDomain(DomainOp.member, { generation: 1, epoch: 1 }), [page.page.fd, lifeline.end])
+  say(encodeDomain(DomainOp.welcome, { epoch: 1 }))
+  await joined
+  return { hub, page, lifeline, group, port, say }
+}
+
+test('DomainMemberPort ignores a member whose page is none, and does not blame its hub', async () => {
+  const { hub, page, lifeline, group, port, say } = await joinedByHand()
+  page.words.store(MEMBER_EPOCH, 2)
+  assert.equal(group.catchUp(), 'behind')
+  using other = new Lifeline()
+  {
+    // As if the member had overwritten the head of its page after the hub looked.
+    using spoilt = new DomainGroup(2, new MemberLayout({ ...SHAPE, buffers: 3 }))
+    say(encodeDomain(DomainOp.member, { index: 2, generation: 1, epoch: 2 }), [
+      spoilt.page.fd,
+      other.end,
+    ])
+  }
+  assert.equal(group.catchUp(), 'same')
+  assert.deepEqual(
+    group.others.map(({ index }) => index),
+    [0],
+  )
+  // Without the page of the hub itself nobody can be relied on.
+  using spoilt = new DomainGroup(0, new MemberLayout({ ...SHAPE, buffers: 3 }))
+  say(encodeDomain(DomainOp.member, { generation: 2, epoch: 3 }), [spoilt.page.fd, other.end])
+  await until(() => group.closed)
+  assert.equal(group.lost?.code, 'EPROTO')
+  await port.close()
+  hub[Symbol.dispose]()
+  lifeline.close()
+  page[Symbol.dispose]()
+})
+
+test('DomainMemberPort ignores a member that sends no doorbell, and does not blame its hub', async () => {
+  const { hub, page, lifeline, group, port, say } = await joinedByHand()
+  const [theirs, end] = [new DomainGroup(2, new MemberLayout(SHAPE)), new Lifeline()]
+  const name = { index: 2, generation: 1, epoch: 2 }
+  say(encodeDomain(DomainOp.member, name), [theirs.page.fd, end.end])
+  await until(() => group.others.length === 2)
+  // A regular file: it cannot be watched.
+  using file = OwnedFd.adopt(openSync(import.meta.filename, 'r'))
+  say(encodeDomain(DomainOp.bell, name), [file])
+  await until(() => group.others.length === 1)
+  assert.deepEqual([group.others[0]!.index, group.lost], [0, undefined])
+  await port.close()
+  end.close()
+  for (const one of [group, theirs, hub, lifeline, page]) one[Symbol.dispose]()
+})
+
+test('DomainMemberPort takes a hub that hangs up and lives for one that has evicted it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (const lives of [true, false]) {
+    const { hub, page, lifeline, group, port } = await joinedByHand()
+    hub[Symbol.dispose]()
+    if (!lives) lifeline.close()
+    await assert.rejects(port.open('a', true, {}), { code: 'EPIPE' })
+    for (let i = 0; i < 50 || (!lives && group.others.length > 0); i++) await turn()
+    t.mock.timers.tick(1000)
+    assert.deepEqual(
+      [group.closed, group.lost?.code],
+      lives ? [true, 'ECONNRESET'] : [false, undefined],
+    )
+    await port.close()
+    group[Symbol.dispose]()
+    lifeline.close()
+    page[Symbol.dispose]()
   }
 })

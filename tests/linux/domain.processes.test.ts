@@ -139,7 +139,7 @@ test('A member that is stopped delays nobody who does not wait for it, and finds
   assert.deepEqual(await looking, { isSignaled: false, isFree: false, isOtherFree: true })
 })
 
-test('A stopped holder that is evicted loses its lock, and harms nobody when it goes on', async (t) => {
+test('A stopped holder that is evicted loses its lock, and cannot lock alone when it goes on', async (t) => {
   const { rig, buffers } = await rigWith(t, 1)
   await using _ = rig
   await using remote = await member(rig.path, ['buffer 0'])
@@ -150,12 +150,23 @@ test('A stopped holder that is evicted loses its lock, and harms nobody when it 
   rig.hub.evict(1, 'it is stuck')
   const held = await reservation.lock()
   const going = remote.run(async ({ state }) => {
+    const [buffer] = state.buffers
     state.held.release()
-    while (!state.domain.closed) await new Promise((resolve) => setTimeout(resolve, 1))
-    return state.buffers[0]!.reservation.isSignaled('kernel')
+    const calls = [
+      () => buffer!.reservation.lock(),
+      () => buffer!.beginCpuAccess('read'),
+      async () => buffer!.reservation.isSignaled('kernel'),
+    ]
+    const answers = calls.map((call) =>
+      call().then(
+        () => 'none',
+        (error: unknown) => (error as { code: string }).code,
+      ),
+    )
+    return [...(await Promise.all(answers)), state.domain.closed]
   })
   remote.signal('SIGCONT')
-  assert.equal(await going, true)
+  assert.deepEqual(await going, ['ECONNRESET', 'ECONNRESET', 'ECONNRESET', true])
   held.check('test')
   held.release()
   assert.equal(reservation.isSignaled('bookkeep'), true)

@@ -6,7 +6,7 @@ import { submit } from '#src/core/reservation/submit.js'
 import { createTimeline } from '#src/index.js'
 import { openMemfdHeap } from '#src/linux/memfd-heap.js'
 import { addPending, DomainRig } from '../helpers/domain-rig.js'
-import { errorCode } from '../helpers/error-code.js'
+import { errorCode, thrownCode } from '../helpers/error-code.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
 
 test('A fence that one member adds is pending for all others, up to its usage [RESV-1]', async (t) => {
@@ -270,6 +270,40 @@ test('ServedDomain.evict ends a member for all others, and it finds out', async 
   ;(await ours!.reservation.lock()).release()
   await until(() => a.closed)
   held.release()
+})
+
+test('An evicted member hears of it before it locks anything, though it read no message since', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const [a, b] = [await rig.join(), await rig.join()]
+  const [theirs] = await rig.share(a, 'frame', [b])
+  rig.hub.evict(1, 'stuck')
+  const { reservation } = theirs!
+  assert.equal(
+    thrownCode(() => reservation.tryLock()),
+    'ECONNRESET',
+  )
+  assert.equal(a.closed, true)
+  assert.equal(await errorCode(() => reservation.lock()), 'ECONNRESET')
+  assert.equal(await errorCode(() => theirs!.beginCpuAccess('read')), 'ECONNRESET')
+  assert.equal(reservation.isLockedHere, false)
+  // Those who stay need nothing more to go on.
+  await until(() => b.members.length === 1)
+  ;(await rig.share(b, 'other', []))[0]!.reservation.tryLock()!.release()
+})
+
+test('An evicted member gives back what it has mapped, attached and opened', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const a = await rig.join()
+  const [theirs] = await rig.share(a, 'frame', [])
+  const access = await theirs!.beginCpuAccess('read')
+  const attachment = await theirs!.attach({ name: 'device' })
+  const table = await attachment.map('to-device')
+  rig.hub.evict(1, 'stuck')
+  await until(() => a.closed)
+  access.end()
+  await attachment.unmap(table, 'to-device')
+  await attachment.detach()
+  theirs!.close()
 })
 
 test('After its hub has left a domain lives on, and says so to whoever asks for buffers', async (t) => {

@@ -110,7 +110,7 @@ export class Attachment implements AsyncDisposable {
    */
   unmap(table: SgTable, direction: Direction): Promise<void> {
     try {
-      const held = this.buffer.reservation.tryLock()
+      const held = this.buffer.reservation.tryLockHere()
       if (held === undefined) return this.buffer.whileAlive(this.#unmapLater(table, direction))
       try {
         unmapAttachment(this, held, table, direction)
@@ -193,7 +193,7 @@ export class Attachment implements AsyncDisposable {
   }
 
   async #unmapLater(table: SgTable, direction: Direction): Promise<void> {
-    using held = await this.buffer.reservation.lock()
+    using held = await this.buffer.reservation.lockHere()
     unmapAttachment(this, held, table, direction)
   }
 }

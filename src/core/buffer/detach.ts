@@ -38,7 +38,7 @@ export function detachNow(attachment: Attachment): Promise<void> {
     return DONE
   }
   try {
-    const held = buffer.reservation.tryLock()
+    const held = buffer.reservation.tryLockHere()
     if (held === undefined) return buffer.whileAlive(detachLater(attachment))
     unlist(attachment, held)
     callDetach(attachment)
@@ -51,7 +51,7 @@ export function detachNow(attachment: Attachment): Promise<void> {
 const DONE = Promise.resolve()
 
 async function detachLater(attachment: Attachment): Promise<void> {
-  unlist(attachment, await attachment.buffer.reservation.lock())
+  unlist(attachment, await attachment.buffer.reservation.lockHere())
   callDetach(attachment)
 }
 

@@ -49,7 +49,7 @@ function releaseAfterLock(object: BufferObject): void {
     waiting.delete(reservation)
     for (const one of objects) defer(() => release(one))
   }
-  reservation.lock().then(
+  reservation.lockHere().then(
     (held) => {
       held.release()
       goOn(releaseWhenFree)

@@ -92,7 +92,7 @@ export async function vunmapUnlocked(
     warn({ rule: 'CPU-12', message: 'vunmap needs a buffer: nothing was done' })
     return
   }
-  using held = await buffer.reservation.lock()
+  using held = await buffer.reservation.lockHere()
   vunmapBuffer(buffer, held, map)
 }
 

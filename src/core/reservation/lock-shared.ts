@@ -29,11 +29,17 @@ export function tryLockShared(
   return trySide({ mutex, side }, sharedRequest(mutex, context)) === 'free'
 }
 
-/** Tries the shared lock; releases the local one where that does not come to anything. */
+/**
+ * Tries the shared lock; releases the local one where that does not come to anything.
+ *
+ * @throws {DmaBufError} where the others are lost: the lock would keep out none of them
+ */
 function trySide({ mutex, side }: BothLocks, request: SharedRequest): SharedSight {
   let sight: SharedSight = 'busy'
   try {
-    sight = side.tryLock(request)
+    const seen = side.tryLock(request)
+    if (side.lost !== undefined) throw side.lost
+    sight = seen
   } finally {
     if (sight !== 'free') mutex.unlock()
   }

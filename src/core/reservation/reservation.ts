@@ -75,7 +75,8 @@ export class Reservation implements Disposable {
    * @rule RESV-33, WW-3, WW-4, WW-5, WW-12, WW-13
    * @returns the proof that it is locked; releasing it unlocks
    * @throws {DmaBufError} EDEADLK: release all locks of the context, then lockSlow() this one; EALREADY: the
-   *   context holds it; EINTR: the signal was aborted, its reason is the cause; ETIMEDOUT. As rejections
+   *   context holds it; EINTR: the signal was aborted, its reason is the cause; ETIMEDOUT; why this process is no
+   *   member any more of the domain that shares it. As rejections
    */
   lock(options: ReservationLockOptions = NO_OPTIONS): Promise<Held> {
     try {
@@ -130,6 +131,30 @@ export class Reservation implements Disposable {
     return new Held(this, mutex)
   }
 
+  /**
+   * As lock(), also where the processes that share the reservation are lost: to look, or to undo something.
+   *
+   * @internal
+   */
+  async lockHere(options: ReservationLockOptions = NO_OPTIONS): Promise<Held> {
+    try {
+      return await this.lock(options)
+    } catch (error) {
+      if (this[TABLE].closed || this[TABLE].side?.lost === undefined) throw error
+      return this.#hold(this.#mutex.lock(options.context, options))
+    }
+  }
+
+  /** As tryLock(), also where the processes that share the reservation are lost. @internal */
+  tryLockHere(): Held | undefined {
+    try {
+      return this.tryLock()
+    } catch (error) {
+      if (this[TABLE].closed || this[TABLE].side?.lost === undefined) throw error
+      return this.#mutex.tryLock() ? new Held(this, this.#mutex) : undefined
+    }
+  }
+
   async #lockBoth(
     side: SharedSide,
     options: ReservationLockOptions,
@@ -152,7 +177,7 @@ export class Reservation implements Disposable {
    * @rule RESV-31
    */
   isSignaled(usage: Usage): boolean {
-    return this.#refreshed().isSignaled(usageOrder(usage))
+    return this.#complete().isSignaled(usageOrder(usage))
   }
 
   /**
@@ -185,7 +210,7 @@ export class Reservation implements Disposable {
     timeoutMs: number,
     options: Pick<WaitOptions, 'signal'> = NO_OPTIONS,
   ): Promise<number> {
-    return waitForAll(this.#refreshed(), usage, timeoutMs, options)
+    return waitForAll(this.#complete(), usage, timeoutMs, options)
   }
 
   /**
@@ -196,7 +221,7 @@ export class Reservation implements Disposable {
    * @throws {DmaBufError} ENOMEM
    */
   fences(usage: Usage): Fence[] {
-    return collectFences(this.#refreshed(), usage, 'fences')
+    return collectFences(this.#complete(), usage, 'fences')
   }
 
   /**
@@ -208,7 +233,7 @@ export class Reservation implements Disposable {
    * @throws {DmaBufError} ENOMEM
    */
   singleton(usage: Usage): Fence | undefined {
-    return singletonOf(this.#refreshed(), usage)
+    return singletonOf(this.#complete(), usage)
   }
 
   /**
@@ -255,6 +280,13 @@ export class Reservation implements Disposable {
   #refreshed(): FenceTable {
     const table = this[TABLE]
     table.side?.refresh()
+    return table
+  }
+
+  /** For whoever relies on seeing all of them. */
+  #complete(): FenceTable {
+    const table = this.#refreshed()
+    if (table.side?.lost !== undefined) throw table.side.lost
     return table
   }
 

@@ -1,3 +1,4 @@
+import type { DmaBufError } from '../errors.js'
 import type { WaitOptions } from '../host.js'
 import type { Fence } from '../fence/fence.js'
 
@@ -14,11 +15,16 @@ export type SharedSight = 'free' | 'busy' | 'older'
 
 /**
  * What makes a reservation one that several processes share: its fences are all of theirs, and its lock keeps out
- * theirs, too. Every call but waitForLock() is synchronous, and none but reserve() and refresh() may fail.
+ * theirs, too. Every call but waitForLock() is synchronous, and none but reserve() may fail.
  *
  * @rule RESV-33
  */
 export interface SharedSide {
+  /**
+   * Why nobody else minds our locks and fences any more, though we did not leave: then the reservation cannot be
+   * locked, nor waited for.
+   */
+  readonly lost: DmaBufError | undefined
   /** Puts what others have added into the table, and takes out what they replaced. Called before each look. */
   refresh(): void
   /** Takes the lock where no other process has it, and refreshes then. Only one caller at a time: the local lock is held. */

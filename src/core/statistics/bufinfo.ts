@@ -36,7 +36,7 @@ export async function describeBuffers(options: WaitOptions = {}): Promise<string
 }
 
 async function describeBuffer(object: BufferObject, options: WaitOptions): Promise<string> {
-  using held = await object.reservation.lock(options)
+  using held = await object.reservation.lockHere(options)
   const devices = Array.from(object.attachments, ({ device }) => `\t${device.name}\n`)
   const total = `Total ${devices.length} devices attached\n\n`
   return `${rowOf(object)}${held.describe()}\tAttached Devices:\n${devices.join('')}${total}`

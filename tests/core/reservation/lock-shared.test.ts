@@ -2,6 +2,7 @@
 // Method: a stranger in the test's hand beside contexts of this process.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { DmaBufError } from '#src/core/errors.js'
 import { signalFence, type Fence } from '#src/core/fence/fence.js'
 import { AcquireContext } from '#src/core/reservation/acquire-context.js'
 import { TABLE } from '#src/core/reservation/fence-table.js'
@@ -205,5 +206,54 @@ test('Reservation.share refuses a second domain, and destroy() ends the shared s
   assert.equal(
     thrownCode(() => new Reservation().share(side)),
     'none',
+  )
+})
+
+test('Where the others are lost no lock and no wait of a shared reservation comes to anything', async () => {
+  const { reservation, side } = shared()
+  const held = reservation.tryLock()!
+  const waiting = errorCode(() => reservation.lock())
+  side.lost = new DmaBufError('ECONNRESET', 'test', 'Evicted')
+  held.release()
+  assert.equal(await waiting, 'ECONNRESET')
+  const context = new AcquireContext(reservationWwClass)
+  const codes = [
+    thrownCode(() => reservation.tryLock()),
+    thrownCode(() => reservation.isSignaled('read')),
+    thrownCode(() => reservation.fences('read')),
+    await errorCode(() => reservation.lock()),
+    await errorCode(() => reservation.lockSlow(context)),
+    await errorCode(() => lockAll([reservation])),
+    await errorCode(() => reservation.wait('read')),
+  ]
+  context.finish()
+  assert.deepEqual(codes, Array(7).fill('ECONNRESET'))
+  assert.equal(reservation.isLockedHere, false)
+})
+
+test('Reservation.lockHere locks out this process alone where the others are lost', async () => {
+  const { reservation, side } = shared()
+  ;(await reservation.lockHere()).release()
+  assert.equal(side.calls.at(-1), 'unlock')
+  side.lost = new DmaBufError('ECONNRESET', 'test', 'Evicted')
+  const held = await reservation.lockHere()
+  assert.equal(reservation.isLockedHere, true)
+  assert.equal(reservation.tryLockHere(), undefined)
+  held.release()
+  reservation.tryLockHere()!.release()
+  assert.equal([...reservation.entries('bookkeep')].length, 0)
+})
+
+test('Reservation.lockHere fails as lock() does where nothing is lost', async () => {
+  const { reservation, side } = shared()
+  side.stranger = 1
+  assert.equal(await errorCode(() => reservation.lockHere({ timeoutMs: 0 })), 'ETIMEDOUT')
+  assert.equal(reservation.tryLockHere(), undefined)
+  side.lost = new DmaBufError('ECONNRESET', 'test', 'Evicted')
+  reservation.destroy()
+  assert.equal(await errorCode(() => reservation.lockHere()), 'EINVAL')
+  assert.equal(
+    thrownCode(() => reservation.tryLockHere()),
+    'EINVAL',
   )
 })
