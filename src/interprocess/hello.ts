@@ -1,4 +1,5 @@
 import { DmaBufError } from '../core/errors.js'
+import { MessageType } from './link-message.js'
 
 /** What both sides of a link may do only if both said that they can: one bit each. */
 export const Feature = {
@@ -72,6 +73,29 @@ export function agree(ours: Hello, theirs: Hello): Agreement {
   checkRequired(theirs.required & ~ours.offered, 'The peer needs', 'this side does not have')
   checkRequired(ours.required & ~theirs.offered, 'This side needs', 'the peer does not have')
   return { version, features: (ours.offered & theirs.offered) >>> 0 }
+}
+
+/** Types of messages that came with the second version begin here. */
+const FIRST_OF_SECOND = 16
+
+const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType))
+
+/**
+ * Whether a message of this type is taken. False: it is dropped, as both sides said that it may be.
+ *
+ * @param agreement - undefined before the peer's hello
+ * @throws {DmaBufError} EPROTO where it does not belong into what was agreed on
+ */
+export function isTaken(type: number, agreement: Agreement | undefined): boolean {
+  const { version, features } = agreement ?? { version: 1, features: 0 }
+  if (!KNOWN_TYPES.has(type)) {
+    if ((features & Feature.ignoreUnknown) !== 0) return false
+    throw refusal(`The peer sent a message of type ${type}`)
+  }
+  if (type < FIRST_OF_SECOND || version >= 2) return true
+  throw refusal(
+    `The peer speaks version ${version}, messages of type ${type} need version 2: use the same package on both sides`,
+  )
 }
 
 function checkRequired(missing: number, who: string, whoNot: string): void {

@@ -3,7 +3,7 @@ import type { FrameQueue, OpenedConsumer } from '../frames/frame-queue.js'
 import { ConsumerView } from '../interprocess/consumer-view.js'
 import { MessageType } from '../interprocess/link-message.js'
 import { decodeJoin, encodeWelcome } from '../interprocess/queue-message.js'
-import { CONSUMER_PAGE_BYTES, QUEUE_VERSION } from '../interprocess/queue-page.js'
+import { CONSUMER_PAGE_BYTES } from '../interprocess/queue-page.js'
 import { Doorbell, DoorbellListener } from './doorbell.js'
 import type { Link, Received } from './link.js'
 import { LinkTransport } from './link-transport.js'
@@ -67,7 +67,6 @@ export class ConsumerGate {
     let transport: LinkTransport | undefined
     let consumer: ReturnType<FrameQueue['join']>
     try {
-      checkVersion(link)
       const join = decodeJoin(message.payload)
       consumer = queue.join(join, ({ index, firstTicket, rung }) => {
         bell = new Doorbell()
@@ -93,16 +92,6 @@ export class ConsumerGate {
     )
     bell!.set.close()
   }
-}
-
-function checkVersion(link: Link): void {
-  const version = link.agreement?.version ?? 1
-  if (version < QUEUE_VERSION)
-    throw new DmaBufError(
-      'EPROTO',
-      'join',
-      `The viewer speaks version ${version}, the queue ${QUEUE_VERSION}: use the same package on both sides`,
-    )
 }
 
 /** Takes what a consumer sent. @throws {DmaBufError} EPROTO where it cannot be used; the bell is closed then */

@@ -39,7 +39,7 @@ export class DomainMemberPort implements DomainPort {
   constructor(group: DomainGroup, link: Link) {
     this.#group = group
     this.#link = link
-    group.connect({ pump: () => link.pump(), sendBell: (peer) => this.#sendBell(peer) })
+    group.connect({ pump: () => link.pump(true), sendBell: (peer) => this.#sendBell(peer) })
     link.listen(MessageType.domain, (received) => this.#received(received))
     link.onEnd((end) => this.#ended(end))
   }

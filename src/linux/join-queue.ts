@@ -11,7 +11,7 @@ import {
   encodeJoin,
   type BufferEntry,
 } from '../interprocess/queue-message.js'
-import { CONSUMER_PAGE_BYTES, QUEUE_VERSION, queuePageBytes } from '../interprocess/queue-page.js'
+import { CONSUMER_PAGE_BYTES, queuePageBytes } from '../interprocess/queue-page.js'
 import { importFd } from './buffer-fd.js'
 import { Doorbell, DoorbellListener } from './doorbell.js'
 import type { Link, Received } from './link.js'
@@ -85,7 +85,6 @@ function openWelcome(
 ): { welcome: ReturnType<typeof decodeWelcome>; queue: Mapping; buffers: SlotBuffers } {
   const { options, resources, rung } = to
   const fds = received.fds.map((fd) => resources.own(fd))
-  checkVersion(link)
   const welcome = decodeWelcome(received.payload)
   const [page, set, ...memories] = fds
   if (page === undefined || set === undefined || memories.length !== welcome.buffers.length)
@@ -102,16 +101,6 @@ function openWelcome(
     rung()
   })
   return { welcome, queue, buffers }
-}
-
-function checkVersion(link: Link): void {
-  const version = link.agreement?.version ?? 1
-  if (version < QUEUE_VERSION)
-    throw new DmaBufError(
-      'EPROTO',
-      'connectFrames',
-      `The server speaks version ${version}, this viewer ${QUEUE_VERSION}: use the same package on both sides`,
-    )
 }
 
 /** Puts what came in place. @param from.fds - one for each entry with a length; moved or closed */

@@ -10,6 +10,9 @@ const READABLE = 1
 const WRITABLE = 2
 const DISCONNECTED = 4
 
+/** Messages that one call of pump() reads: more than a socket's queue holds, so all that had arrived before. */
+const MAX_PUMPED = 512
+
 // One pair per thread: what is received is handed on before the next message is read.
 const bytes = new Uint8Array(MAX_MESSAGE_BYTES)
 const ancillary = new Int32Array(4 + 253)
@@ -36,6 +39,8 @@ export class LinkSocket {
   readonly #writers: (() => void)[] = []
   #poll: PollHandle | undefined
   #paused = false
+  /** Messages that pump() has read since it was paused. */
+  #beyond = 0
   #stopped = false
 
   /** @param fd - moved */
@@ -105,12 +110,14 @@ export class LinkSocket {
   pause(on: boolean): void {
     if (this.#paused === on) return
     this.#paused = on
+    this.#beyond = 0
     this.#watch()
   }
 
-  /** Reads everything that has arrived. */
+  /** Reads what has arrived, also while paused, but not for ever where the peer never stops sending. */
   pump(): void {
-    while (!this.#stopped && this.#poll !== undefined) {
+    for (let i = 0; i < MAX_PUMPED && !this.#stopped && this.#poll !== undefined; i++) {
+      if (this.#paused && this.#beyond++ >= MAX_PUMPED) return
       const received = native().receive(this.#fd.number, bytes, ancillary)
       if (errnoName(-received) === 'EAGAIN') return
       this.#take(received)
@@ -140,8 +147,8 @@ export class LinkSocket {
 
   #ready(ready: number, received: number): void {
     if ((ready & READABLE) !== 0 || received < 0) this.#take(received)
-    // A paused link must still learn of a death. What is left in the queue is bounded: its sender is gone.
-    else if ((ready & DISCONNECTED) !== 0) this.pump()
+    // A paused link must still learn of a death.
+    else if ((ready & DISCONNECTED) !== 0) this.#pumpRest()
     if ((ready & WRITABLE) !== 0) this.#flush()
   }
 
@@ -163,8 +170,14 @@ export class LinkSocket {
     if (code === 'EAGAIN') return
     // A peer that closed with our messages unread resets the connection, though its goodbye may still
     // lie in our queue: read on to the end of the stream before saying that it died.
-    if (code === 'ECONNRESET' && !this.#stopped) this.pump()
+    if (code === 'ECONNRESET' && !this.#stopped) this.#pumpRest()
     else this.#finish(unreadable(code) ?? 'reset')
+  }
+
+  // What is left in the queue is bounded: its sender is gone. The event loop calls again where it is more.
+  #pumpRest(): void {
+    this.#beyond = 0
+    this.pump()
   }
 
   #finish(how: 'end' | 'reset' | DmaBufError): void {

@@ -5,7 +5,7 @@ import {
   agree,
   decodeHello,
   encodeHello,
-  Feature,
+  isTaken,
   OUR_HELLO,
   type Agreement,
   type Hello,
@@ -48,8 +48,6 @@ const MAX_UNREAD = 64
 /** SCM_MAX_FD of the kernel. */
 const MAX_FDS = 253
 
-const KNOWN_TYPES: ReadonlySet<number> = new Set(Object.values(MessageType))
-
 /**
  * A connection between two processes that carries small messages with descriptors.
  *
@@ -66,6 +64,8 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
   #end: LinkEnd | undefined
   #failure: DmaBufError | undefined
   #closed = false
+  /** Calls of pump() under way. */
+  #pumps = 0
   readonly #listeners = new Map<number, (message: Received) => void>()
 
   /** @internal @param fd - moved @param hello - what this side says of itself */
@@ -222,9 +222,18 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     this.#socket.keepAlive(on)
   }
 
-  /** Reads what has arrived now, without waiting for the event loop. @internal */
-  pump(): void {
+  /**
+   * Reads what has arrived now, without waiting for the event loop. An end is known at once, but told soon: whoever
+   * calls is in the middle of something, and listeners unmap pages.
+   *
+   * @param tells - the caller is ready for that: an end is told now
+   * @internal
+   */
+  pump(tells = false): void {
+    this.#pumps++
     this.#socket.pump()
+    this.#pumps--
+    if (tells && this.#end !== undefined) this.#tellEnd(this.#end)
   }
 
   /** Ends the link as if the peer had sent garbage: what it did shows that it is no peer. @internal */
@@ -298,7 +307,7 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     try {
       const message = { ...decodeMessage(bytes), fds }
       this.#checkGreeting(message, sender)
-      return this.#isUnknown(message.type) ? undefined : message
+      return isTaken(message.type, this.#agreement) ? message : undefined
     } catch (error) {
       this.#fail(error)
       return undefined
@@ -314,13 +323,6 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
       if (type === MessageType.hello)
         this.#agreement = agree(this.#hello, decodeHello(message.payload))
     }
-  }
-
-  // Types of a later version: dropped only where both said that they may be.
-  #isUnknown(type: number): boolean {
-    if (KNOWN_TYPES.has(type)) return false
-    if (((this.#agreement?.features ?? 0) & Feature.ignoreUnknown) !== 0) return true
-    throw new DmaBufError('EPROTO', 'link', `The peer sent a message of type ${type}`)
   }
 
   #deliver(message: Received): void {
@@ -358,7 +360,8 @@ export class Link implements AsyncDisposable, AsyncIterable<Message> {
     this.#end = end
     this.#socket.keepAlive(false)
     for (const { waiter } of this.#readers.splice(0)) settleEnd(waiter, end)
-    this.#tellEnd(end)
+    if (this.#pumps === 0) this.#tellEnd(end)
+    else queueMicrotask(() => this.#tellEnd(end))
   }
 
   #tellEnd(end: LinkEnd): void {

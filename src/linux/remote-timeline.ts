@@ -98,7 +98,7 @@ export class RemoteTimeline implements Disposable {
         wake = undefined
         // A dead owner wakes nobody: after each slice look at the link, and now and then also where the
         // owner's word is never the expected one, so that nothing sleeps.
-        if (!woken || turn % TURNS_BETWEEN_LOOKS === 0) this.#link.pump()
+        if (!woken || turn % TURNS_BETWEEN_LOOKS === 0) this.#link.pump(true)
       }
     } finally {
       if (wake !== undefined) native().futexWake(wake.mapping.handle, wake.offset)

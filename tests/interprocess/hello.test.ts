@@ -2,10 +2,13 @@
 // Method: every pair of small version ranges against the definition, and hellos that are none.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { MessageType } from '#src/interprocess/link-message.js'
 import {
   agree,
   decodeHello,
   encodeHello,
+  Feature,
+  isTaken,
   OUR_HELLO,
   PROTOCOL_VERSION,
   type Hello,
@@ -91,4 +94,23 @@ test('agree refuses a required feature that the other side lacks, in one line wi
 test('This package speaks its own newest version, and the first', () => {
   assert.equal(agree(OUR_HELLO, OUR_HELLO).version, PROTOCOL_VERSION)
   assert.equal(agree(OUR_HELLO, decodeHello(new Uint8Array(0))).version, 1)
+})
+
+test('isTaken takes user messages of every version, and the others from version 2 on', () => {
+  const { user, queueJoin, memberPage, domain } = MessageType
+  for (const version of [1, 2, 3])
+    assert.equal(isTaken(user, { version, features: Feature.ignoreUnknown }), true)
+  for (const type of [queueJoin, memberPage, domain]) {
+    assert.equal(isTaken(type, { version: 2, features: 0 }), true)
+    assert.throws(() => isTaken(type, { version: 1, features: Feature.ignoreUnknown }), {
+      code: 'EPROTO',
+      message: new RegExp(`speaks version 1, messages of type ${type} need version 2`),
+    })
+  }
+})
+
+test('isTaken drops unknown types only where both sides said that they may be', () => {
+  assert.equal(isTaken(200, { version: 2, features: Feature.ignoreUnknown }), false)
+  assert.throws(() => isTaken(200, { version: 2, features: 0 }), { message: /type 200/ })
+  assert.throws(() => isTaken(200, undefined), { message: /type 200/ })
 })

@@ -271,6 +271,6 @@ test('A viewer of the first version is refused in one line that names both versi
   assert.equal(last[3], MessageType.goodbye)
   assert.equal(
     Buffer.from(last.subarray(8)).toString(),
-    'The viewer speaks version 1, the queue 2: use the same package on both sides',
+    'The peer speaks version 1, messages of type 16 need version 2: use the same package on both sides',
   )
 })

@@ -5,6 +5,7 @@ import { openSync } from 'node:fs'
 import { test } from 'node:test'
 import { DmaBufError } from '#src/core/errors.js'
 import { DomainOp, encodeDomain } from '#src/interprocess/domain-message.js'
+import { OUR_HELLO } from '#src/interprocess/hello.js'
 import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { MEMBER_EPOCH, MemberLayout } from '#src/interprocess/member-page.js'
 import { DomainGroup } from '#src/linux/domain-group.js'
@@ -110,7 +111,7 @@ async function joinedByHand(): Promise<{
   const say = (payload: Uint8Array, fds: readonly OwnedFd[] = []): void => {
     assert.ok(hub.send(encodeMessage(MessageType.domain, 0, payload), fds) >= 0)
   }
-  hub.hello()
+  hub.hello([], OUR_HELLO)
   say(encodeDomain(DomainOp.member, { generation: 1, epoch: 1 }), [page.page.fd, lifeline.end])
   say(encodeDomain(DomainOp.welcome, { epoch: 1 }))
   await joined

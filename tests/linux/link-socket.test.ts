@@ -219,3 +219,31 @@ test('LinkSocket.trySend keeps the order: it waits behind sends that wait', asyn
   socket.close()
   raw[Symbol.dispose]()
 })
+
+test('LinkSocket.pump comes back though the peer never stops sending', () => {
+  const { socket, raw, heard } = socketAndPeer()
+  const push = heard.messages.push.bind(heard.messages)
+  // Whoever takes one finds the next, as from a peer that is faster than we are.
+  heard.messages.push = (text) => {
+    if (heard.messages.length < 5000) raw.send(encode('more'))
+    return push(text)
+  }
+  raw.send(encode('first'))
+  socket.pump()
+  assert.ok(heard.messages.length < 1000, `${heard.messages.length} messages`)
+  socket.close()
+  raw.fd.close()
+})
+
+test('LinkSocket.pump of a paused socket takes only so much, however often it is called', () => {
+  const { socket, raw, heard } = socketAndPeer()
+  socket.pause(true)
+  for (let round = 0; round < 50; round++) {
+    for (let i = 0; i < 100; i++) raw.send(encode('x'))
+    socket.pump()
+  }
+  assert.ok(heard.messages.length < 1000, `${heard.messages.length} messages`)
+  assert.ok(heard.messages.length >= 300, `${heard.messages.length} messages`)
+  socket.close()
+  raw.fd.close()
+})

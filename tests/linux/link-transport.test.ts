@@ -80,12 +80,15 @@ test('LinkTransport.sendGoodbye tells the reason, and the connection lives on', 
   assert.equal(transport.end, undefined)
 })
 
-test('LinkTransport.pump takes what was said without waiting for the event loop', async (t) => {
+test('LinkTransport.pump takes what was said without waiting for the event loop, and tells of an end soon', async (t) => {
   const { transport, other } = rig(t)
   const ends: boolean[] = []
   transport.onEnd(({ clean }) => ends.push(clean))
   await other.close()
   transport.pump()
+  assert.equal(transport.end?.clean, true)
+  assert.deepEqual(ends, [])
+  await Promise.resolve()
   assert.deepEqual(ends, [true])
 })
 

@@ -118,3 +118,21 @@ test('A second hello changes nothing', async () => {
   await link.close()
   raw[Symbol.dispose]()
 })
+
+test('Link ends with EPROTO at a message about fences, queues or domains of a peer of the first version', async () => {
+  await settled()
+  const before = countResources()
+  for (const type of [MessageType.memberPage, MessageType.queueJoin, MessageType.domain]) {
+    const [link, raw] = rawPair()
+    const bell = silentBell()
+    raw.hello()
+    raw.send(encodeMessage(type, 0, new Uint8Array(32)), [bell])
+    bell.close()
+    const message = new RegExp(`speaks version 1, messages of type ${type} need version 2`)
+    await assert.rejects(link.next(type), { code: 'EPROTO', message })
+    await link.close()
+    raw[Symbol.dispose]()
+  }
+  await settled()
+  assert.deepEqual(countResources(), before)
+})

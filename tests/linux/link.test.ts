@@ -459,3 +459,19 @@ test('Link: a thousand of them, opened and closed, leave nothing', async () => {
   await settled()
   assert.deepEqual(countResources(), before)
 })
+
+test('Link.pump tells of an end soon, and at once where it is asked to', async () => {
+  for (const tells of [false, true]) {
+    const [here, raw] = rawPair()
+    let isTold = false
+    here.onEnd(() => (isTold = true))
+    raw.hello()
+    raw.fd.close()
+    here.pump(tells)
+    assert.equal(here.end?.error.code, 'EOWNERDEAD')
+    assert.equal(isTold, tells)
+    await turn()
+    assert.equal(isTold, true)
+    await here.close()
+  }
+})
