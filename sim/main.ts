@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildSteps, WORLD } from './transform/build.js'
+import { Findings } from './findings.js'
 import { mutations } from './mutations.js'
 import type * as worlds from './worlds.js'
 
@@ -28,6 +29,9 @@ interface Totals {
 }
 
 const PROGRESS_MS = 500
+/** Seeds with a violation after which it stops. */
+const MOST_VIOLATIONS = 100
+const SHOWN_SEEDS = 8
 
 async function load(mutation: string | undefined): Promise<Worlds> {
   const list = mutation === undefined ? undefined : mutations.get(mutation)
@@ -112,6 +116,7 @@ async function main(): Promise<number> {
   const until = performance.now() + number(values.seconds, 86400) * 1000
   const started = performance.now()
   const totals: Totals = { seeds: 0, steps: 0, crashes: 0, violations: 0 }
+  const findings = new Findings()
   let shown = started
   for (let seed = number(values.first, 1); totals.steps < wanted; seed++) {
     const result = runSeed(seed, which)
@@ -121,11 +126,11 @@ async function main(): Promise<number> {
     const now = performance.now()
     if (result.violation !== undefined) {
       totals.violations++
-      report(result, 0)
-      say(
-        `  npm run sim -- --seed ${seed}${world === undefined ? '' : ` --world ${world}`}${values.mutation === undefined ? '' : ` --mutation ${values.mutation}`}`,
-      )
-      if (totals.violations >= 5) break
+      if (findings.add(seed, result.violation)) {
+        report(result, 0)
+        say(`  ${commandOf(seed, world, values.mutation)}`)
+      }
+      if (totals.violations >= MOST_VIOLATIONS) break
     }
     if (now > until) break
     if (process.stderr.isTTY && now - shown > PROGRESS_MS) {
@@ -134,6 +139,8 @@ async function main(): Promise<number> {
     }
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  for (const { what, seeds } of findings.repeated)
+    say(paint(31, `${seeds.length} times: ${what}: seeds ${listOf(seeds)}`))
   if (values.json) print(totals)
   else {
     const seconds = (performance.now() - started) / 1000
@@ -144,6 +151,17 @@ async function main(): Promise<number> {
     say(`${seconds.toFixed(1)} s, ${rate} million steps a second`)
   }
   return totals.violations === 0 ? 0 : 1
+}
+
+function commandOf(seed: number, world: string | undefined, mutation: string | undefined): string {
+  const which = world === undefined ? '' : ` --world ${world}`
+  const broken = mutation === undefined ? '' : ` --mutation ${mutation}`
+  return `npm run sim -- --seed ${seed}${which}${broken}`
+}
+
+function listOf(seeds: readonly number[]): string {
+  const shown = seeds.slice(0, SHOWN_SEEDS).join(', ')
+  return seeds.length > SHOWN_SEEDS ? `${shown}, …` : shown
 }
 
 function print(totals: Totals): void {

@@ -186,4 +186,136 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
       ],
     },
   ],
+  [
+    'fence-after-publish',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '    if (state.fenceStatus !== fenceStatus) storeFenceStatus(this.#words, base, fenceStatus)\n',
+          replace: '',
+        },
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
+          replace:
+            '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n    storeFenceStatus(this.#words, base, fenceStatus)\n',
+        },
+      ],
+    },
+  ],
+  [
+    'no-look-whether-a-fence-is-pending',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '      if (!hasBuffer || filling || fenceStatus === FENCE_PENDING) continue\n',
+          replace: '      if (!hasBuffer || filling || fenceStatus < 0) continue\n',
+        },
+      ],
+    },
+  ],
+  [
+    'failed-frame-is-never-ready',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '    storeFenceStatus(this.#words, page.descriptorAt(slot), fenceStatus)\n    this.#becomeReady(slot)\n',
+          replace:
+            '    storeFenceStatus(this.#words, page.descriptorAt(slot), fenceStatus)\n    if (fenceStatus === FENCE_READY) this.#becomeReady(slot)\n',
+        },
+      ],
+    },
+  ],
+  [
+    'fences-pending-after-the-close',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-consumer.ts',
+          find: '    return status === FENCE_PENDING ? this.#pendingStatus : status\n',
+          replace: '    return status\n',
+        },
+      ],
+    },
+  ],
+  [
+    'fences-fail-that-have-signalled',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-consumer.ts',
+          find: '    return status === FENCE_PENDING ? this.#pendingStatus : status\n',
+          replace:
+            '    return this.#pendingStatus === FENCE_PENDING ? status : this.#pendingStatus\n',
+        },
+      ],
+    },
+  ],
+  [
+    'buffer-serial-after-publish',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '    writeBufferSerial(this.#words, base, state.serial)\n',
+          replace: '',
+        },
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
+          replace:
+            '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n    writeBufferSerial(this.#words, base, state.serial)\n',
+        },
+      ],
+    },
+  ],
+  [
+    'new-buffer-that-nobody-is-told-of',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/frames/queue-memory.ts',
+          find: '      throw error\n    }\n    this.#changed()\n',
+          replace: '      throw error\n    }\n',
+        },
+      ],
+    },
+  ],
+  [
+    'same-serial-after-an-empty-slot',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-producer.ts',
+          find: '    if (!state.hasBuffer) this.#bufferCount++\n    state.hasBuffer = true\n    state.serial = (state.serial + 1) >>> 0 || 1\n',
+          replace:
+            '    const isNew = state.hasBuffer || state.serial === 0\n    if (!state.hasBuffer) this.#bufferCount++\n    state.hasBuffer = true\n    if (isNew) state.serial = (state.serial + 1) >>> 0 || 1\n',
+        },
+      ],
+    },
+  ],
+  [
+    'claim-kept-while-its-buffer-is-awaited',
+    {
+      world: 'queue',
+      changes: [
+        {
+          file: 'src/interprocess/queue-consumer.ts',
+          find: "'The producer left before it sent a buffer')\n    this.#dropClaim(slot)\n",
+          replace: "'The producer left before it sent a buffer')\n",
+        },
+      ],
+    },
+  ],
 ])

@@ -1,5 +1,5 @@
 import type { Accessor, MemoryClock, PendingWrite } from './memory.js'
-import { settleOne } from './memory.js'
+import { settleAll, settleOne } from './memory.js'
 import type { Random } from './random.js'
 import { Trace } from './trace.js'
 
@@ -172,7 +172,11 @@ export class Simulation implements MemoryClock {
       actor.isRung = false
     }
     this.steps++
-    if (actor.advance()) this.#end(actor)
+    if (actor.advance()) {
+      // It ends of its own will: what it wrote goes through.
+      settleAll(actor, this.steps)
+      this.#end(actor)
+    }
     return true
   }
 

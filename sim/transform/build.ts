@@ -25,7 +25,7 @@ export interface StepBuild {
   /** The first files, relative to the root; what they import comes with them. */
   readonly entries: readonly string[]
   readonly mutations?: readonly Mutation[]
-  /** Folders besides src/interprocess and sim/world whose files step. */
+  /** Folders besides those of STEPPED whose files step. */
   readonly alsoSteps?: readonly string[]
   /** Files in those folders that do not step. */
   readonly plain?: readonly string[]
@@ -39,7 +39,7 @@ export const WORLD = 'sim/worlds.ts'
 const MANIFEST = 'manifest.json'
 const RUNTIME = 'sim/engine/stepped.ts'
 const WORDS = 'src/interprocess/words.ts'
-const STEPPED = ['src/interprocess/', 'sim/world/']
+const STEPPED = ['src/interprocess/', 'src/frames/queue-memory.ts', 'sim/world/']
 
 /**
  * Builds, unless nothing changed since the last time.

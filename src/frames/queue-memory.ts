@@ -109,9 +109,7 @@ export class QueueMemory implements Disposable {
       }
       this.#lengthBytes = lengthBytes
       this.#tooMany = Number.POSITIVE_INFINITY
-      free.forEach((slot, index) => {
-        this.#put(slot, buffers[index]!)
-      })
+      for (let i = 0; i < free.length; i++) this.#put(free[i]!, buffers[i]!)
     } catch (error) {
       for (const buffer of buffers) buffer.close()
       throw error
