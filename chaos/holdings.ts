@@ -43,6 +43,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Whether a process stands still after SIGSTOP. */
+export function isStopped(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] === 'T'
+}
+
 /** Pages that a process has in memory, in bytes. */
 export function residentBytes(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))

@@ -6,14 +6,17 @@ import { Run, type Scenario } from './scenario.js'
 import { SCENARIOS } from './scenarios/index.js'
 
 const USAGE = `Usage: npm run chaos -- [options]
-  --kills N        processes to kill in all, 1000 where absent
+  --kills N        processes to kill at random moments, 1000 where absent: then all steps are tried as well,
+                   each once; with fewer, a part of them
   --seed S         moments and orders are chosen by it; the time where absent
   --scenario NAME  only that scenario, or those whose names contain NAME
-  --json           one JSON object instead of lines
+  --json           one JSON object on stdout; lines and, on a terminal, progress are on stderr
+  --help           this
+Fails if anything leaked, was seen torn, or broke a promise.
 Scenarios:`
 
 function usage(): string {
-  return [USAGE, ...SCENARIOS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`)].join('\n')
+  return [USAGE, ...SCENARIOS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`)].join('\n')
 }
 
 function progress(text: string): void {
@@ -25,13 +28,27 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
+/** What the kills that were asked for are divided by: steps are tried besides, unless there is nothing else. */
+function sharesOf(chosen: readonly Scenario[]): number {
+  const atRandom = chosen.filter(({ isByStep = false }) => !isByStep)
+  const all = atRandom.length > 0 ? atRandom : chosen
+  return all.reduce((total, { share }) => total + share, 0)
+}
+
 interface Done {
   readonly report: ScenarioReport
   readonly resumeMs: readonly number[]
 }
 
-async function perform(scenario: Scenario, seed: number, kills: number): Promise<Done> {
-  const run = new Run(scenario.name, { seed, progress, wrapper: scenario.wrapper })
+async function perform(
+  scenario: Scenario,
+  { seed, kills, place }: { seed: number; kills: number; place: string },
+): Promise<Done> {
+  const { name, wrapper, isByStep = false } = scenario
+  const told = (killed: number): void => progress(`${place} ${name}: ${killed} killed`)
+  // Before it dies at its steps, each operation is done once to count them.
+  const victims = isByStep ? 2 * kills : kills
+  const run = new Run(name, { seed, progress: told, wrapper, victims })
   try {
     await scenario.run(run, kills)
   } catch (error) {
@@ -40,7 +57,7 @@ async function perform(scenario: Scenario, seed: number, kills: number): Promise
     await run[Symbol.asyncDispose]()
   }
   const report = run.report()
-  say(lineOf(scenario.name, { ...report, violations: report.violations.length }))
+  say(lineOf(name, { ...report, violations: report.violations.length }))
   for (const text of report.violations.slice(0, 10)) say(`  ${text}`)
   return { report, resumeMs: run.resumeMs }
 }
@@ -79,15 +96,19 @@ async function main(): Promise<number> {
   const chosen = exact.length > 0 ? exact : similar
   const kills = Number(values.kills)
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
-  if (values.help || chosen.length === 0 || !(kills >= 1) || !Number.isInteger(seed)) {
+  if (values.help) {
+    process.stdout.write(`${usage()}\n`)
+    return 0
+  }
+  if (chosen.length === 0 || !(kills >= 1) || !Number.isInteger(seed)) {
     say(usage())
-    return values.help ? 0 : 2
+    return 2
   }
   const started = performance.now()
   const skipped: Record<string, string> = {}
-  const shares = chosen.reduce((total, { share }) => total + share, 0)
+  const shares = sharesOf(chosen)
   const done: Done[] = []
-  for (const scenario of chosen) {
+  for (const [index, scenario] of chosen.entries()) {
     const missing = scenario.missing?.()
     if (missing !== undefined) {
       skipped[scenario.name] = missing
@@ -95,7 +116,8 @@ async function main(): Promise<number> {
       continue
     }
     const part = Math.ceil((kills * scenario.share) / shares)
-    done.push(await perform(scenario, seed, part))
+    const place = `${index + 1}/${chosen.length}`
+    done.push(await perform(scenario, { seed, kills: part, place }))
   }
   const seconds = Math.round((performance.now() - started) / 100) / 10
   const report: ChaosReport = { seed, seconds, ...sumOf(done), skipped }

@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Random } from '../tests/helpers/random.js'
@@ -17,12 +17,17 @@ export interface Scenario {
   readonly about: string
   /** Part of the kills that is its own, relative to the others. */
   readonly share: number
+  /** Whether it tries each step once, in place of random moments: its kills are not among those asked for. */
+  readonly isByStep?: boolean
   /** What starts each process, where they are to be strangers to each other. */
   readonly wrapper?: readonly string[]
   /** Why it cannot run here; undefined where it can. */
   readonly missing?: () => string | undefined
   readonly run: (run: Run, kills: number) => Promise<void>
 }
+
+/** Victims that start at the same time: one for each core, but a few are enough. */
+const AHEAD = Math.min(4, availableParallelism())
 
 const CHILD = join(import.meta.dirname, 'child/index.js')
 
@@ -39,23 +44,28 @@ export class Run implements AsyncDisposable {
   readonly #violations: string[] = []
   readonly #before = new Map<Process, Holdings>()
   readonly #leaked = { fds: 0, mappings: 0, buffers: 0, processes: 0 }
-  readonly #progress: (text: string) => void
+  readonly #progress: (killed: number) => void
+  /** Victims that may still be asked for. */
+  #expected: number
   #kills = 0
   #torn = 0
-  #next: Promise<Process> | undefined
+  readonly #ahead: Promise<Process>[] = []
 
   constructor(
     name: string,
     options: {
       seed: number
       wrapper: readonly string[] | undefined
-      progress: (text: string) => void
+      /** How many victims there may be: so many are started ahead, and no more. */
+      victims: number
+      progress: (killed: number) => void
     },
   ) {
     this.#name = name
     this.random = new Random(options.seed)
     this.#wrapper = options.wrapper
     this.#progress = options.progress
+    this.#expected = options.victims
   }
 
   /** A path of a socket; one run has as many as it has names. */
@@ -63,25 +73,37 @@ export class Run implements AsyncDisposable {
     return join(this.folder, name)
   }
 
-  /** A process that knows the parts in `chaos`. */
-  async start(): Promise<Process> {
-    const remote: Process = await Remote.start(this.#options)
+  /** A process that knows the parts in `chaos`; `isOutside`: where this program is, whatever the wrapper. */
+  async start({ isOutside = false } = {}): Promise<Process> {
+    const wrapper = isOutside || this.#wrapper === undefined ? {} : { wrapper: this.#wrapper }
+    const options: RemoteOptions = { preload: CHILD, ...wrapper }
+    const remote: Process = await Remote.start(options)
     this.#processes.set(remote, remote.pid)
     return remote
   }
 
-  /** As start(), and starts the one after it already: for those that do not live long. */
+  /** As start(), and starts those after it already: for those that do not live long. */
   async startVictim(): Promise<Process> {
-    const victim = await (this.#next ?? this.start())
-    this.#next = this.start()
-    this.#next.catch(() => {})
+    if (this.#ahead.length === 0) this.#startAhead(1)
+    const victim = await this.#ahead.shift()!
+    if (this.#ahead.length === 0) this.#startAhead(0)
     return victim
+  }
+
+  #startAhead(least: number): void {
+    const count = Math.max(least, Math.min(AHEAD, this.#expected))
+    this.#expected -= count
+    for (let i = 0; i < count; i++) {
+      const next = this.start()
+      next.catch(() => {})
+      this.#ahead.push(next)
+    }
   }
 
   /** SIGKILL at once; when it was, on everybody's clock. */
   async kill(victim: Process): Promise<number> {
-    // A process that starts is busy: what is measured next would wait for it.
-    await this.#next
+    // Processes that start are busy: what is measured next would wait for them.
+    await Promise.all(this.#ahead)
     const killedMs = Number(process.hrtime.bigint()) / 1e6
     process.kill(victim.pid, 'SIGKILL')
     await this.buried(victim)
@@ -93,12 +115,13 @@ export class Run implements AsyncDisposable {
     await victim.exited
     this.#processes.delete(victim)
     this.#kills++
-    this.#progress(`${this.#name}: ${this.#kills} killed`)
+    this.#progress(this.#kills)
   }
 
   /** Counts a worker thread that was terminated. */
   ended(): void {
     this.#kills++
+    this.#progress(this.#kills)
   }
 
   get kills(): number {
@@ -179,7 +202,7 @@ export class Run implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#next?.catch(() => {})
+    await Promise.allSettled(this.#ahead)
     for (const [remote, pid] of this.#processes) {
       await remote[Symbol.asyncDispose]()
       if (isAlive(pid)) this.#leaked.processes++
@@ -187,11 +210,6 @@ export class Run implements AsyncDisposable {
     // A server that was killed leaves its socket; the next one at that path removes it.
     this.counts['socketsLeft'] = readdirSync(this.folder).length
     rmSync(this.folder, { recursive: true, force: true })
-  }
-
-  get #options(): RemoteOptions {
-    const wrapper = this.#wrapper === undefined ? {} : { wrapper: this.#wrapper }
-    return { preload: CHILD, ...wrapper }
   }
 }
 

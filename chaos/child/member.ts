@@ -12,6 +12,13 @@ export interface MemberReport {
   readonly end: string | undefined
 }
 
+/** A lock that it got. */
+export interface Locking {
+  readonly buffer: number
+  readonly askedMs: number
+  readonly atMs: number
+}
+
 const BUFFERS = 2
 const BUFFER_BYTES = 4096
 const KEPT_TIMES = 1024
@@ -25,7 +32,7 @@ export class Member {
   readonly #work = createTimeline('member')
   readonly #mark = 1 + Math.floor(Math.random() * 0x7ffffffe)
   readonly #violations: string[] = []
-  readonly #times: { readonly buffer: number; readonly atMs: number }[] = []
+  readonly #times: Locking[] = []
   #locked = 0
   #seqno = 0
   #running = true
@@ -112,9 +119,9 @@ export class Member {
       .length
   }
 
-  /** When it first got a buffer's lock after that time. */
-  firstAfter(buffer: number, ms: number): number | undefined {
-    return this.#times.find((one) => one.buffer === buffer && one.atMs > ms)?.atMs
+  /** The first time that it got a buffer's lock after that time. */
+  firstAfter(buffer: number, ms: number): Locking | undefined {
+    return this.#times.find((one) => one.buffer === buffer && one.atMs > ms)
   }
 
   report(): MemberReport {
@@ -139,9 +146,10 @@ export class Member {
   }
 
   async #round(chosen: readonly number[]): Promise<void> {
+    const askedMs = nowMs()
     using held = await this.#lock(chosen)
     const atMs = nowMs()
-    for (const buffer of chosen) this.#times.push({ buffer, atMs })
+    for (const buffer of chosen) this.#times.push({ buffer, askedMs, atMs })
     if (this.#times.length > 2 * KEPT_TIMES) this.#times.splice(0, KEPT_TIMES)
     await this.#write(chosen)
     await delay(0)

@@ -9,17 +9,9 @@ import {
 } from '#src/linux/index.js'
 import { until } from '../../tests/helpers/leaks.js'
 import { Camera } from './camera.js'
+import { hubOperations, memberOperations, type DomainOperation } from './domain-operations.js'
+import type { Prepare } from './operation.js'
 import { FRAME_BYTES, paint } from './pattern.js'
-import { dieAtStep, surviveSteps } from './steps.js'
-
-/** Something a process does to shared memory, made ready up to the moment before. */
-interface Operation {
-  /** Whatever others have to have done first is done now. */
-  readonly ready?: () => Promise<void>
-  readonly act: () => unknown
-}
-
-type Prepare = (path: string) => Promise<Operation>
 
 /** What viewers do; the camera publishes two frames before `ready`. */
 const viewer: Readonly<Record<string, Prepare>> = {
@@ -200,7 +192,18 @@ const watcher: Readonly<Record<string, Prepare>> = {
   },
 }
 
-const OPERATIONS = { viewer, camera, owner, watcher }
+function preparesOf(all: Readonly<Record<string, DomainOperation>>): Record<string, Prepare> {
+  return Object.fromEntries(Object.entries(all).map(([name, { prepare }]) => [name, prepare]))
+}
+
+const OPERATIONS = {
+  viewer,
+  camera,
+  owner,
+  watcher,
+  member: preparesOf(memberOperations),
+  hub: preparesOf(hubOperations),
+}
 
 /** Who does something. */
 export type Role = keyof typeof OPERATIONS
@@ -210,26 +213,7 @@ export function operationsOf(role: Role): readonly string[] {
   return Object.keys(OPERATIONS[role])
 }
 
-/** One operation in a victim. */
-export class StepVictim {
-  readonly #operation: Operation
-
-  private constructor(operation: Operation) {
-    this.#operation = operation
-  }
-
-  static async prepare(role: Role, name: string, path: string): Promise<StepVictim> {
-    return new StepVictim(await OPERATIONS[role][name]!(path))
-  }
-
-  async ready(): Promise<void> {
-    await this.#operation.ready?.()
-  }
-
-  /** Acts, and dies before access number `at`; otherwise says how many there were. */
-  async act(at: number): Promise<number> {
-    dieAtStep(at)
-    await this.#operation.act()
-    return surviveSteps()
-  }
+/** What makes one of them ready. */
+export function prepareOf(role: Role, name: string): Prepare {
+  return OPERATIONS[role][name]!
 }

@@ -1,24 +1,26 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { Thread } from '../../tests/helpers/thread.js'
 import { nowMs } from './pattern.js'
 
-/** Viewers in worker threads of this process, each a peer of its own. */
+/** Worker threads of this process, each a peer of its own. They know the parts in `chaos` as well. */
 export class Workshop {
-  readonly #workers: Worker[] = []
+  readonly #threads: Thread[] = []
 
-  /** Starts one; resolves once it has joined, and holds two frames if it is to. */
-  async start(path: string, holds: boolean): Promise<void> {
-    const worker = new Worker(new URL('./viewer-worker.js', import.meta.url), {
-      workerData: { path, holds },
-    })
-    this.#workers.push(worker)
-    await once(worker, 'message')
+  /** Starts one. */
+  async start(): Promise<Thread> {
+    const thread: Thread = await Thread.start()
+    this.#threads.push(thread)
+    return thread
+  }
+
+  /** The one that was started first. */
+  get oldest(): Thread {
+    return this.#threads[0]!
   }
 
   /** Ends the youngest without a chance to say goodbye; when that began. */
   async terminate(): Promise<number> {
     const atMs = nowMs()
-    await this.#workers.pop()?.terminate()
+    await this.#threads.pop()?.terminate()
     return atMs
   }
 }

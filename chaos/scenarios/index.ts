@@ -1,11 +1,14 @@
 import type { Scenario } from '../scenario.js'
 import { cameras } from './cameras.js'
+import { domainSteps } from './domain-steps.js'
 import { hubs, members } from './members.js'
-import { strangeCameras, strangeViewers } from './namespaces.js'
+import { strangeCameras, strangeMembers, strangeViewers } from './namespaces.js'
 import { steps } from './steps.js'
 import { stopped } from './stopped.js'
+import { stoppedMembers } from './stopped-members.js'
 import { owners, watchers } from './timelines.js'
 import { workers } from './workers.js'
+import { workerMembers } from './workers-members.js'
 import { viewers } from './viewers.js'
 
 /** All there are, in the order in which they run. */
@@ -17,8 +20,12 @@ export const SCENARIOS: readonly Scenario[] = [
   members,
   hubs,
   steps,
+  domainSteps,
   workers,
+  workerMembers,
   strangeViewers,
   strangeCameras,
+  strangeMembers,
   stopped,
+  stoppedMembers,
 ]

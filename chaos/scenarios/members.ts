@@ -1,3 +1,4 @@
+import type { Locking } from '../child/member.js'
 import type { Process, Run, Scenario } from '../scenario.js'
 
 /** Members of a domain are killed: their locks are free and their fences fail, at once. */
@@ -21,7 +22,8 @@ type Kind = 'joining' | 'running' | 'holding' | 'fencing'
 /** The same, whoever the processes are. */
 export async function killMembers(run: Run, kills: number): Promise<void> {
   const path = run.path()
-  const [hub, first, second] = [await run.start(), await run.start(), await run.start()]
+  const hub = await run.start({ isOutside: true })
+  const [first, second] = [await run.start(), await run.start()]
   const survivors = [hub, first, second]
   await serve(hub, path)
   for (const one of [first, second]) await join(one, path)
@@ -73,15 +75,19 @@ async function killMember(run: Run, survivors: readonly Process[], path: string)
     await joining
     await meet(run, { victim, survivors, kind })
   }
-  for (const one of survivors)
-    await one.run(
-      ({ resources }, count) =>
-        resources.until(
-          () => chaos.my.member.domain.members.length === count,
-          () => `${chaos.my.member.domain.members.length} members after a death`,
-        ),
-      survivors.length - 1,
-    )
+  for (const one of survivors) await untilMembers(one, survivors.length - 1)
+}
+
+/** Until somebody knows so many others. */
+export async function untilMembers(one: Process, count: number): Promise<void> {
+  await one.run(
+    ({ resources }, wanted) =>
+      resources.until(
+        () => chaos.my.member.domain.members.length === wanted,
+        () => `${chaos.my.member.domain.members.length} members after a death`,
+      ),
+    count,
+  )
 }
 
 /** Kills one in the middle of it, and waits until all others have got on. */
@@ -105,21 +111,27 @@ async function meet(
       if (!wait.codes.includes('EOWNERDEAD'))
         run.violation(`fences of a dead member ended with ${wait.codes.join(', ')}`)
     }
-    const atMs = await nextLock(one, killedMs)
-    if (atMs === undefined) run.violation('a member never got the lock of a dead one')
-    else if (kind === 'holding') run.resumed(atMs - killedMs)
+    const locking = await nextLock(one, killedMs)
+    if (locking === undefined) run.violation('a member never got the lock of a dead one')
+    else if (kind === 'holding' && locking.askedMs < killedMs) {
+      // It waited for the dead one, and for whoever was first after that.
+      run.count('lockWaiters')
+      run.resumed(locking.atMs - killedMs)
+    }
   }
 }
 
-async function nextLock(one: Process, killedMs: number): Promise<number | undefined> {
+/** The first lock of buffer 0 that somebody gets after a death; undefined where it never does. */
+export async function nextLock(one: Process, killedMs: number): Promise<Locking | undefined> {
   return one.run(async ({ resources }, since) => {
-    const found = (): number | undefined => chaos.my.member.firstAfter(0, since)
+    const found = (): Locking | undefined => chaos.my.member.firstAfter(0, since)
     await resources.until(() => found() !== undefined).catch(() => {})
     return found()
   }, killedMs)
 }
 
-async function serve(one: Process, path: string): Promise<void> {
+/** Makes somebody the hub of a domain. */
+export async function serve(one: Process, path: string): Promise<void> {
   await one.run(async (_, at) => {
     chaos.my.member = await chaos.Member.serve(at)
   }, path)

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import type { Scenario } from '../scenario.js'
 import { killCameras } from './cameras.js'
+import { killMembers } from './members.js'
 import { killViewers } from './viewers.js'
 
 /** Each process in a pid and a user namespace of its own, as in containers that share only the socket. */
@@ -30,4 +31,14 @@ export const strangeCameras: Scenario = {
   wrapper: UNSHARE,
   missing,
   run: killCameras,
+}
+
+/** The hub is outside, and knows the members by no pid of its own; nor do they know each other. */
+export const strangeMembers: Scenario = {
+  name: 'containers-members',
+  about: 'as members, each in a pid and user namespace of its own, but the hub',
+  share: 1,
+  wrapper: UNSHARE,
+  missing,
+  run: killMembers,
 }

@@ -1,54 +1,23 @@
-import { operationsOf, type Role } from '../child/operations.js'
+import { killAtPlaces, stepsOf, type Place, type Survivors } from '../places.js'
 import type { Process, Run, Scenario } from '../scenario.js'
 
 /** Everybody is killed before every single access to shared memory, in everything they do. */
 export const steps: Scenario = {
   name: 'steps',
-  about: 'kill -9 before every access to shared memory of every operation, one after the other',
-  share: 3,
+  about: 'kill -9 before every access to shared memory of every operation on queues and timelines',
+  share: 8,
+  isByStep: true,
   run: killAtSteps,
 }
 
-/** A place to die. */
-interface Place {
-  readonly role: Role
-  readonly operation: string
-  readonly at: number
-}
-
-const ROLES: readonly Role[] = ['viewer', 'camera', 'owner', 'watcher']
-
 async function killAtSteps(run: Run, kills: number): Promise<void> {
-  const survivors = await Survivors.start(run)
-  const all = ROLES.flatMap((role) => operationsOf(role).map((operation) => ({ role, operation })))
-  // All of them where there are kills enough, otherwise some operations, and some of their steps.
-  const operations = sample(run, all, kills)
-  const places: Place[] = []
-  for (const { role, operation } of operations) {
-    const count = await survivors.perform({ role, operation, at: Number.POSITIVE_INFINITY })
-    for (let at = 0; at < (count ?? 0); at++) places.push({ role, operation, at })
-  }
-  run.count('operations', operations.length)
-  run.count('steps', places.length)
-  await survivors.baseline()
-  const chosen = sample(run, places, kills)
-  for (const place of chosen) {
-    const survived = await survivors.perform(place)
-    if (survived !== undefined) run.count('survived')
-  }
+  const survivors = await Neighbours.start(run)
+  await killAtPlaces(run, kills, { roles: ['viewer', 'camera', 'owner', 'watcher'], survivors })
   await survivors.finish()
 }
 
-function sample<T>(run: Run, all: readonly T[], count: number): readonly T[] {
-  if (count >= all.length) return all
-  const left = [...all]
-  const chosen: T[] = []
-  while (chosen.length < count) chosen.push(...left.splice(run.random.below(left.length), 1))
-  return chosen
-}
-
 /** Who has to go on whatever happens to the victim. */
-class Survivors {
+class Neighbours implements Survivors {
   readonly #run: Run
   readonly #camera: Process
   readonly #viewer: Process
@@ -65,12 +34,12 @@ class Survivors {
     this.#other = other!
   }
 
-  static async start(run: Run): Promise<Survivors> {
+  static async start(run: Run): Promise<Neighbours> {
     const all: Process[] = []
     for (let i = 0; i < 5; i++) all.push(await run.start())
-    const survivors = new Survivors(run, all)
-    await survivors.#join()
-    return survivors
+    const neighbours = new Neighbours(run, all)
+    await neighbours.#join()
+    return neighbours
   }
 
   async #join(): Promise<void> {
@@ -95,7 +64,6 @@ class Survivors {
     return this.#run.baseline(this.#camera, this.#viewer, this.#owner, this.#watcher, this.#other)
   }
 
-  /** One operation of a victim; how many steps it had, or undefined where it died as it should. */
   async perform({ role, operation, at }: Place): Promise<number | undefined> {
     const victim = await this.#run.startVictim()
     const path = this.#run.path(pathOf(role))
@@ -107,12 +75,12 @@ class Survivors {
       operation,
       path,
     )
-    const others = this.#meet(role, operation, path)
+    const others = this.#meet({ role, operation, at }, path)
     await others.before
     await victim.run(() => chaos.my.victim.ready())
-    const acting = victim.run((_, step) => chaos.my.victim.act(step), at)
+    const acting = victim.run((_, step) => chaos.my.victim.act(step, 'SIGKILL'), at)
     void others.during()
-    const count = await acting.catch(() => undefined)
+    const count = await stepsOf(acting)
     if (count === undefined) await this.#run.buried(victim)
     else await this.#run.kill(victim)
     try {
@@ -123,7 +91,7 @@ class Survivors {
     return count
   }
 
-  #meet(role: Role, operation: string, path: string): Others {
+  #meet({ role, operation }: Place, path: string): Others {
     if (role === 'viewer') return meetViewer(this.#camera, this.#viewer)
     if (role === 'camera') return meetCamera(this.#run, this.#other, { operation, path })
     if (role === 'owner') return meetOwner(this.#run, this.#other, { operation, path })
@@ -161,7 +129,7 @@ interface Others {
 
 const nothing = async (): Promise<void> => {}
 
-function pathOf(role: Role): string {
+function pathOf(role: Place['role']): string {
   if (role === 'viewer') return 'camera'
   return role === 'watcher' ? 'owner' : `victim-${role}`
 }

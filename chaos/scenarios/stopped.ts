@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { residentBytes } from '../holdings.js'
+import { isStopped, residentBytes } from '../holdings.js'
 import type { Process, Run, Scenario } from '../scenario.js'
 
 // Long enough that a viewer that runs, on a busy machine, is never taken for one that stands still.
@@ -112,8 +111,4 @@ async function publishMany(camera: Process, count: number): Promise<void> {
   await camera.run(async (_, frames) => {
     for (let i = 0; i < frames; i++) await chaos.my.camera.publish()
   }, count)
-}
-
-function isStopped(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] === 'T'
 }

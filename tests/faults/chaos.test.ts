@@ -68,13 +68,23 @@ test('chaos kills members of a domain and its hub, and locks and fences of the d
 test('chaos kills at single accesses to shared memory, and the others go on', (t) =>
   assertCalm(t, 'steps', 5))
 
-test('chaos kills viewers and cameras that know each other by no pid', async (t) => {
+test('chaos stops members and hubs of a domain at single accesses, and the others see old or new lists, and go on', (t) =>
+  assertCalm(t, 'domain-steps', 4))
+
+test('chaos kills viewers, cameras and members that know each other by no pid', async (t) => {
   await assertCalm(t, 'containers-viewers', 3)
   await assertCalm(t, 'containers-cameras', 2)
+  await assertCalm(t, 'containers-members', 2)
 })
 
 test('chaos ends one of two workers that view a queue, and the camera and the other one go on', (t) =>
   assertCalm(t, 'workers', 3))
 
+test('chaos ends one of two workers that are members of a domain, and the hub and the other one go on', (t) =>
+  assertCalm(t, 'workers-members', 3))
+
 test('chaos stops viewers, and the camera neither waits for them nor grows', (t) =>
   assertCalm(t, 'stopped', 2))
+
+test('chaos stops members of a domain: they are named, evicted by the hub, and find out', (t) =>
+  assertCalm(t, 'stopped-members', 2))
