@@ -14,6 +14,7 @@ import { chainCosts } from './rows/chains.js'
 import { carriedFrameRates, summedFrameRates, touchedFrameRates } from './rows/frame-rates.js'
 import { lockCosts } from './rows/locks.js'
 import { operationCosts, systemCalls } from './rows/operations.js'
+import { timelineCosts } from './rows/timelines.js'
 import { attachmentCosts } from './rows/attachments.js'
 import { bufferCosts } from './rows/buffers.js'
 import { reservationCosts } from './rows/reservations.js'
@@ -41,6 +42,7 @@ interface Group {
 const GROUPS: readonly Group[] = [
   { name: 'round-trips', run: frameRoundTrips },
   { name: 'blocking', run: blockingRoundTrips },
+  { name: 'timelines', run: timelineCosts, stretch: 0.5 },
   { name: 'iceoryx', run: iceoryxRoundTrips },
   { name: 'handoffs', run: handoffCosts, stretch: 0.5 },
   { name: 'exchanges-untouched', run: untouchedExchanges, stretch: 0.5, fewer: 2 },

@@ -1,8 +1,11 @@
 // What a row of the table holds.
 import type { Figure } from './statistics.js'
 
-/** What a figure counts: times as long, microseconds, nanoseconds, frames a second, bytes, system calls for one operation. */
-export type Unit = 'times' | 'us' | 'ns' | 'fps' | 'bytes' | 'calls'
+/**
+ * What a figure counts: times as long, microseconds, nanoseconds, frames a second, bytes, system calls for one operation;
+ * things that the row names.
+ */
+export type Unit = 'times' | 'us' | 'ns' | 'fps' | 'bytes' | 'calls' | 'count'
 
 /** What a figure has to be, where that is promised. */
 export type Target = { readonly atMost: number } | { readonly atLeast: number } | undefined

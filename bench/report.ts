@@ -19,7 +19,8 @@ export function paintFor(stream: { readonly isTTY?: boolean }): Paint {
 
 function digits(value: number, unit: Unit): string {
   if (unit === 'calls') return value === 0 ? '0' : value.toFixed(5)
-  if (unit === 'ns' || unit === 'fps' || unit === 'bytes') return value.toFixed(0)
+  if (unit === 'ns' || unit === 'fps' || unit === 'bytes' || unit === 'count')
+    return value.toFixed(0)
   return value < 100 ? value.toFixed(2) : value.toFixed(0)
 }
 
@@ -30,6 +31,7 @@ const SUFFIX: Readonly<Record<Unit, string>> = {
   fps: '/s',
   bytes: ' bytes',
   calls: ' per operation',
+  count: '',
 }
 
 /** A figure with its spread: `2.31 × (2.28 to 2.36)`. */
@@ -43,7 +45,7 @@ function sayFigure(figure: Figure | undefined, unit: Unit): string {
 function sayTarget({ target, unit }: Measurement): string {
   if (target === undefined) return ''
   return 'atMost' in target
-    ? `<= ${target.atMost}${unit === 'calls' ? ' per operation' : SUFFIX[unit]}`
+    ? `<= ${target.atMost}${SUFFIX[unit]}`
     : `>= ${target.atLeast}${SUFFIX[unit]}`
 }
 

@@ -1,9 +1,9 @@
 // Rows 5 to 8: what single operations cost in one process, and how many system calls they make.
-import { text } from 'node:stream/consumers'
 import { hasProgram } from '../machine.js'
 import type { Measurement, Target, Unit } from '../measurement.js'
-import { nodeCommand, startTracked, type Effort } from '../side.js'
+import { nodeCommand, type Effort } from '../side.js'
 import { figureOf } from '../statistics.js'
+import { countSystemCalls } from '../system-calls.js'
 import { timeKinds } from './in-turn.js'
 
 interface Operation {
@@ -66,8 +66,8 @@ export async function systemCalls(): Promise<readonly Measurement[]> {
       measurements.push({ ...row, oneCore: undefined, detail: 'strace is not installed' })
       continue
     }
-    const none = await countCalls(name, 0)
-    const many = await countCalls(name, COUNTED)
+    const none = await countSystemCalls(commandOf(name, 0))
+    const many = await countSystemCalls(commandOf(name, COUNTED))
     const each = Math.max(0, many - none) / COUNTED
     const detail = `${many} in a run with ${COUNTED} operations, ${none} in a run with none`
     const oneCore = { median: each, low: each, high: each }
@@ -76,13 +76,6 @@ export async function systemCalls(): Promise<readonly Measurement[]> {
   return measurements
 }
 
-async function countCalls(name: string, count: number): Promise<number> {
-  const command = nodeCommand('operations', name, '', String(count))
-  // strace reports to stderr, where the program itself says nothing.
-  const report = await text(startTracked(['strace', '-c', ...command], 'pipe').stderr!)
-  // The last line: percent, seconds, microseconds a call, calls, errors or nothing, `total`.
-  const total = report.trimEnd().split('\n').at(-1) ?? ''
-  const calls = Number(total.trim().split(/\s+/)[3])
-  if (!Number.isInteger(calls)) throw new Error(`strace did not count: ${report}`)
-  return calls
+function commandOf(name: string, count: number): readonly string[] {
+  return nodeCommand('operations', name, '', String(count))
 }
