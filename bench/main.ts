@@ -18,6 +18,7 @@ import { timelineCosts } from './rows/timelines.js'
 import { attachmentCosts } from './rows/attachments.js'
 import { bufferCosts } from './rows/buffers.js'
 import { reservationCosts } from './rows/reservations.js'
+import { sharedReservationCosts } from './rows/shared-reservations.js'
 import { blockingRoundTrips, frameRoundTrips } from './rows/round-trips.js'
 import { stopAllSides, type Effort } from './side.js'
 
@@ -53,6 +54,7 @@ const GROUPS: readonly Group[] = [
   { name: 'operations', run: operationCosts, stretch: 0.25 },
   { name: 'locks', run: lockCosts, stretch: 0.25 },
   { name: 'reservations', run: reservationCosts, stretch: 0.25 },
+  { name: 'shared-reservations', run: sharedReservationCosts, stretch: 0.25 },
   { name: 'buffers', run: bufferCosts, stretch: 0.25 },
   { name: 'attachments', run: attachmentCosts, stretch: 0.25 },
   { name: 'fences', run: fenceCosts },

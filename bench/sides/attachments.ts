@@ -2,10 +2,7 @@
 //
 //   attachments NAME CPU     answers rounds: nanoseconds for one
 import { openMemoryHeap } from '#src/core/heap/memory-heap.js'
-import { answerRounds, nowNs, timingOf } from './rounds.js'
-
-/** Does an operation `count` times, and says how many nanoseconds that took. */
-type Batch = (count: number) => Promise<number>
+import { answerBatches, type Batch, nowNs } from './rounds.js'
 
 const DEVICE = {
   name: 'npu',
@@ -61,8 +58,4 @@ const [name = ''] = process.argv.slice(2)
 const open = operations[name]
 if (open === undefined) throw new RangeError(`No such operation: ${name}`)
 const batch = await open()
-await answerRounds(async (total) => {
-  const samples = new Float64Array(Math.max(1, Math.floor(total / BATCH)))
-  for (let i = 0; i < samples.length; i++) samples[i] = (await batch(BATCH)) / BATCH
-  return { ns: timingOf(samples).ns }
-})
+await answerBatches(batch, BATCH)

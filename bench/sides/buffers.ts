@@ -3,10 +3,7 @@
 //   buffers NAME CPU     answers rounds: nanoseconds for one
 import { exportBuffer, type DmaBuf, type ExporterOps } from 'dmabuf'
 import { findBuffer } from '#src/core/buffer/find-buffer.js'
-import { answerRounds, nowNs, timingOf } from './rounds.js'
-
-/** Does an operation `count` times, and says how many nanoseconds that took. */
-type Batch = (count: number) => number
+import { answerBatches, type Batch, nowNs } from './rounds.js'
 
 const OPS: ExporterOps<object> = {
   map() {
@@ -75,8 +72,4 @@ const [name = ''] = process.argv.slice(2)
 const open = operations[name]
 if (open === undefined) throw new RangeError(`No such operation: ${name}`)
 const batch = open()
-await answerRounds(async (total) => {
-  const samples = new Float64Array(Math.max(1, Math.floor(total / BATCH)))
-  for (let i = 0; i < samples.length; i++) samples[i] = batch(BATCH) / BATCH
-  return { ns: timingOf(samples).ns }
-})
+await answerBatches(batch, BATCH)

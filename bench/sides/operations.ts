@@ -14,10 +14,7 @@ import {
   type FrameQueue,
 } from 'dmabuf/linux'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import { answerRounds, nowNs, timingOf } from './rounds.js'
-
-/** Does an operation `count` times, and says how many nanoseconds that took. */
-type Batch = (count: number) => number | Promise<number>
+import { answerBatches, type Batch, nowNs } from './rounds.js'
 
 const FRAME_BYTES = 3840 * 2160 * 4
 
@@ -154,11 +151,7 @@ const open = operations[name]
 if (open === undefined) throw new RangeError(`No such operation: ${name}`)
 const batch = await open()
 if (count === undefined) {
-  await answerRounds(async (total) => {
-    const samples = new Float64Array(Math.max(1, Math.floor(total / BATCH)))
-    for (let i = 0; i < samples.length; i++) samples[i] = (await batch(BATCH)) / BATCH
-    return { ns: timingOf(samples).ns }
-  })
+  await answerBatches(batch, BATCH)
 } else {
   await batch(Number(count))
   process.exit()

@@ -3,10 +3,7 @@
 //   reservations NAME CPU    answers rounds: nanoseconds for one
 import { Fence } from '#src/core/fence/fence.js'
 import { Reservation } from '#src/core/reservation/reservation.js'
-import { answerRounds, nowNs, timingOf } from './rounds.js'
-
-/** Does an operation `count` times, and says how many nanoseconds that took. */
-type Batch = (count: number) => number | Promise<number>
+import { answerBatches, type Batch, nowNs } from './rounds.js'
 
 const OPS = { driverName: 'bench', timelineName: 'ring' }
 let lastContext = 0
@@ -93,8 +90,4 @@ const [name = ''] = process.argv.slice(2)
 const open = operations[name]
 if (open === undefined) throw new RangeError(`No such operation: ${name}`)
 const batch = open()
-await answerRounds(async (total) => {
-  const samples = new Float64Array(Math.max(1, Math.floor(total / BATCH)))
-  for (let i = 0; i < samples.length; i++) samples[i] = (await batch(BATCH)) / BATCH
-  return { ns: timingOf(samples).ns }
-})
+await answerBatches(batch, BATCH)

@@ -23,6 +23,18 @@ export async function answerRounds(round: (count: number) => Promise<Timing>): P
   process.exit()
 }
 
+/** Does an operation `count` times, and says how many nanoseconds that took. */
+export type Batch = (count: number) => number | Promise<number>
+
+/** Answers with the median of batches of so many. */
+export async function answerBatches(batch: Batch, size: number): Promise<void> {
+  await answerRounds(async (total) => {
+    const samples = new Float64Array(Math.max(1, Math.floor(total / size)))
+    for (let i = 0; i < samples.length; i++) samples[i] = (await batch(size)) / size
+    return { ns: timingOf(samples).ns }
+  })
+}
+
 /** Median and 99th percentile. Sorts in place. */
 export function timingOf(samples: Float64Array<ArrayBuffer>): Timing {
   samples.sort()
