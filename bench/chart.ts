@@ -16,6 +16,8 @@ const COLOURS = [
   '#56b4e9',
   '#d55e00',
   '#888888',
+  '#7a5195',
+  '#8c6d31',
 ]
 
 interface Line {

@@ -8,6 +8,7 @@ import { isMet, type Measurement } from './measurement.js'
 import { gridText, markdownOf, paintFor, sayMachine, tablesOf, textOf } from './report.js'
 import { fenceCosts, manyFences } from './rows/fences.js'
 import { touchedExchanges, untouchedExchanges } from './rows/exchanges.js'
+import { frameFenceCosts } from './rows/frame-fences.js'
 import { handoffCosts } from './rows/handoffs.js'
 import { iceoryxRoundTrips } from './rows/polled.js'
 import { chainCosts } from './rows/chains.js'
@@ -46,6 +47,7 @@ const GROUPS: readonly Group[] = [
   { name: 'timelines', run: timelineCosts, stretch: 0.5 },
   { name: 'iceoryx', run: iceoryxRoundTrips },
   { name: 'handoffs', run: handoffCosts, stretch: 0.5 },
+  { name: 'frame-fences', run: frameFenceCosts },
   { name: 'exchanges-untouched', run: untouchedExchanges, stretch: 0.5, fewer: 2 },
   { name: 'exchanges-touched', run: touchedExchanges, stretch: 0.5, fewer: 2 },
   { name: 'frames-touched', run: touchedFrameRates, stretch: 2 },

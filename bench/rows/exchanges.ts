@@ -1,4 +1,5 @@
-// A frame there and a frame back through what programs use for that today: a table of four sizes.
+// A frame there and a frame back through what programs use for that today, between processes and between threads:
+// a table of four sizes.
 import { startIceoryx } from '../peers/iceoryx.js'
 import { findZeroMq } from '../peers/zeromq.js'
 import type { Measurement } from '../measurement.js'
@@ -9,6 +10,9 @@ import type { Contender } from './in-turn.js'
 
 const OURS = 'dmabuf queue, callback'
 const ICEORYX = 'iceoryx WaitSet, C++'
+const MAPPED = 'worker, queue of dmabuf/linux'
+const SHARED = 'worker, queue of dmabuf/threads'
+const TRANSFERRED = 'worker, postMessage, transferred'
 const ZEROMQ = 'zeromq, ipc://'
 
 const SIZES = [
@@ -35,7 +39,9 @@ interface Transport {
 const TRANSPORTS: readonly Transport[] = [
   { id: 'queue', name: OURS, copies: false },
   { id: 'iceoryx', name: ICEORYX, copies: false },
-  { id: 'transfer', name: 'worker, postMessage, transferred', copies: false },
+  { id: 'mapped', name: MAPPED, copies: false },
+  { id: 'shared', name: SHARED, copies: false },
+  { id: 'transfer', name: TRANSFERRED, copies: false },
   { id: 'copy', name: 'worker, postMessage, copied', copies: true },
   { id: 'zeromq', name: ZEROMQ, copies: true },
   { id: 'onread', name: 'Unix stream with onread', copies: true },
@@ -103,20 +109,39 @@ function rowsOf(work: WorkRow, size: Size, missing: Missing): readonly Derived[]
       cell: { table: `There and back, ${work.name}`, row: name, column: size.name },
     }
   })
-  const ratios = present
+  const copying = present
     .filter(({ copies }) => copies && size.bytes >= 1 << 20)
-    .map(({ id, name }): Derived => {
-      return {
-        id: `exchange-${work.id}-${size.id}-${id}-ratio`,
-        what: `There and back, ${work.name}, ${size.name}: ${name} takes, against the queue`,
-        unit: 'times',
-        target: { atLeast: work.atLeast },
-        names: [name, OURS],
-        derive: ratio(name, OURS),
-        say: sayMicroseconds,
-      }
-    })
-  return [...cells, ...ratios]
+    .map(({ id, name }) => against(`${id}-ratio`, [name, OURS], { work, size, isTarget: true }))
+  const threads = present
+    .filter(({ name }) => (name === MAPPED || name === SHARED) && isTold(size))
+    .map(({ id, name }) =>
+      against(`${id}-ratio`, [name, TRANSFERRED], { work, size, isTarget: false }),
+    )
+  return [...cells, ...copying, ...threads]
+}
+
+/** Beside the table: a small frame and a large one. */
+function isTold({ id }: Size): boolean {
+  return id === '64' || id === '1m'
+}
+
+/** How many times as long the one takes as the other. */
+function against(
+  id: string,
+  names: readonly [string, string],
+  { work, size, isTarget }: { work: WorkRow; size: Size; isTarget: boolean },
+): Derived {
+  const [one, other] = names
+  const than = other === OURS ? 'the queue' : other
+  return {
+    id: `exchange-${work.id}-${size.id}-${id}`,
+    what: `There and back, ${work.name}, ${size.name}: ${one} takes, against ${than}`,
+    unit: 'times',
+    ...(isTarget ? { target: { atLeast: work.atLeast } } : {}),
+    names,
+    derive: ratio(one, other),
+    say: sayMicroseconds,
+  }
 }
 
 function absences(work: WorkRow, missing: Missing): readonly Measurement[] {

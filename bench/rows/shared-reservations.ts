@@ -10,10 +10,16 @@ const MEMBERS = [1, 3, 7] as const
 const MOST = 7
 
 const OPERATIONS = [
-  { name: 'try', what: 'tryLock() and release()' },
-  { name: 'lock', what: 'await lock() and release()' },
-  { name: 'add', what: 'tryLock(), reserve(), add() of a fence, release() and signal()' },
-  { name: 'look', what: 'isSignaled() with one pending fence, of another member' },
+  { name: 'try', what: 'Reservation, tryLock() and release()' },
+  { name: 'lock', what: 'Reservation, await lock() and release()' },
+  {
+    name: 'add',
+    what: 'Reservation, tryLock(), reserve(), add() of a fence, release() and signal()',
+  },
+  {
+    name: 'look',
+    what: 'Reservation, isSignaled() with one pending fence, which another member added',
+  },
 ] as const
 
 /** Nobody else wants the lock; then two processes that always want it. */
@@ -25,37 +31,31 @@ export async function sharedReservationCosts(effort: Effort): Promise<readonly M
 }
 
 function rowsOf(name: string, what: string, rounds: Rounds): readonly Measurement[] {
-  const subject = `Shared reservation, nobody waits: ${what}`
+  const [none, one, most] = [0, 1, MOST].map((many) => rounds(`${name}:${many}`)) as Triple
   const medians = [0, ...MEMBERS].map((many) => {
     const where = many === 0 ? 'not shared' : `${many}`
     return `${where}: ${figureOf(rounds(`${name}:${many}`)).median.toFixed(0)} ns`
   })
-  const most = rounds(`${name}:${MOST}`)
   return [
     {
       id: `shared-${name}`,
-      what: `${subject}; 7 other members`,
-      unit: 'ns',
-      oneCore: figureOf(most),
+      what: `${what}, nobody waits: shared with one other member, times not shared`,
+      unit: 'times',
+      oneCore: ratioOf(one, none),
       detail: `by other members: ${medians.join(', ')}`,
     },
     {
-      id: `shared-${name}-local`,
-      what: 'The same with one other member, times that of a reservation that is not shared',
-      unit: 'times',
-      oneCore: ratioOf(rounds(`${name}:1`), rounds(`${name}:0`)),
-      detail: 'of the row above',
-    },
-    {
       id: `shared-${name}-growth`,
-      what: 'The same with 7 other members, times that with one',
+      what: 'The same, shared with 7 others, times one',
       unit: 'times',
       target: { atMost: MOST },
-      oneCore: ratioOf(most, rounds(`${name}:1`)),
+      oneCore: ratioOf(most, one),
       detail: 'of the row above',
     },
   ]
 }
+
+type Triple = [readonly number[], readonly number[], readonly number[]]
 
 const OURS = 'await lock()'
 const C_MUTEX = 'C mutex'
