@@ -15,6 +15,8 @@ import { nowMs } from './pattern.js'
 export interface Locked {
   readonly error: string | undefined
   readonly atMs: number
+  /** How many fences were pending in the first buffer then. */
+  readonly pending: number
 }
 
 const BOUND_MS = 20_000
@@ -81,6 +83,20 @@ export class Bystander {
     })
   }
 
+  /**
+   * Whether the first buffer has so many pending fences as one of these says, and the second as many, or none. An
+   * evicted member sees nothing any more.
+   */
+  sees(counts: readonly number[]): boolean {
+    try {
+      const [first, second] = this.look()
+      return counts.includes(first!) && (second === 0 || counts.includes(second!))
+    } catch (error) {
+      if (this.domain.closed) return true
+      throw error
+    }
+  }
+
   /** Begins to wait for the locks of all buffers, in order or the other way round. */
   waitForLocks(isReversed: boolean, timeoutMs: number): void {
     const all = this.#buffers.map(({ reservation }) => reservation)
@@ -88,10 +104,11 @@ export class Bystander {
     this.#locked = lockAll(all, { timeoutMs }).then(
       (held) => {
         const atMs = nowMs()
+        const [pending] = this.look()
         held.release()
-        return { error: undefined, atMs }
+        return { error: undefined, atMs, pending: pending! }
       },
-      (error: unknown) => ({ error: (error as Error).message, atMs: nowMs() }),
+      (error: unknown) => ({ error: (error as Error).message, atMs: nowMs(), pending: 0 }),
     )
   }
 

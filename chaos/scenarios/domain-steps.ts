@@ -124,7 +124,8 @@ class Bystanders implements Survivors {
     else await others.untilPending(pending)
     if (!isWaiting) await others.waitForLocks()
     const killedMs = await this.#run.kill(victim)
-    await others.goOn(killedMs, [...ends, 'EOWNERDEAD'])
+    const published = isWaiting ? last : undefined
+    await others.goOn(killedMs, { ends: [...ends, 'EOWNERDEAD'], published })
   }
 
   async finish(): Promise<void> {

@@ -4,6 +4,14 @@ import type { Process, Run } from '../scenario.js'
 /** For what has to happen, at once. */
 const BOUND_MS = 20_000
 
+/** What is known of one that died. */
+interface Dead {
+  /** What its fences may have ended with. */
+  readonly ends: readonly string[]
+  /** How many fences are pending in the first buffer once it has unlocked that; absent where it never had it locked. */
+  readonly published?: number | undefined
+}
+
 /** Two members of the domain in which somebody stands still and dies: what they see, and how they go on. */
 export class Onlookers {
   readonly all: readonly [Process, Process]
@@ -65,18 +73,13 @@ export class Onlookers {
   /** Until each sees one of these numbers of pending fences in the first buffer; in the second as many, or none. */
   async untilPending(pending: readonly number[]): Promise<void> {
     for (const one of this.#members)
-      await one.run(
-        ({ resources }, counts) =>
-          resources.until(
-            () => {
-              const [first, second] = chaos.my.bystander.look()
-              return counts.includes(first!) && (second === 0 || counts.includes(second!))
-            },
-            () =>
-              `Pending are ${chaos.my.bystander.look().join(' and ')}, not ${counts.join(' or ')}`,
-          ),
-        pending,
-      )
+      await one.run(({ resources }, counts) => {
+        const self = chaos.my.bystander
+        return resources.until(
+          () => self.sees(counts),
+          () => `Pending are ${self.look().join(' and ')}, not ${counts.join(' or ')}`,
+        )
+      }, pending)
   }
 
   /** Each begins to wait for both locks, so long at most. */
@@ -104,11 +107,11 @@ export class Onlookers {
   }
 
   /** After a death: they have the locks, every fence of the dead has ended with one of these, and they can work. */
-  async goOn(killedMs: number, ends: readonly string[]): Promise<void> {
+  async goOn(killedMs: number, dead: Dead): Promise<void> {
     await this.#joining
     this.#joining = undefined
     let goingOn = 0
-    for (const one of this.#members) if (await this.#goesOn(one, killedMs, ends)) goingOn++
+    for (const one of this.#members) if (await this.#goesOn(one, killedMs, dead)) goingOn++
     if (goingOn < 2) return
     const [first, second] = this.all
     await first.run(() => chaos.my.bystander.work())
@@ -116,7 +119,7 @@ export class Onlookers {
   }
 
   /** @returns whether it is a member still: the dead may have evicted it */
-  async #goesOn(one: Process, killedMs: number, ends: readonly string[]): Promise<boolean> {
+  async #goesOn(one: Process, killedMs: number, { ends, published }: Dead): Promise<boolean> {
     const { locked, isEvicted } = await one.run(async () => {
       const self = chaos.my.bystander
       return { locked: await self.locked(), isEvicted: self.domain.closed }
@@ -127,6 +130,8 @@ export class Onlookers {
     }
     if (locked.error !== undefined) throw new Error(`A member never got the locks: ${locked.error}`)
     if (locked.atMs > killedMs) this.#run.resumed(locked.atMs - killedMs)
+    else if (published !== undefined && locked.pending !== published)
+      throw new Error(`Unlocked with ${locked.pending} pending fences, not ${published}`)
     const endings = await one.run(async ({ resources }) => {
       const self = chaos.my.bystander
       await resources.until(

@@ -45,7 +45,7 @@ async function stopOne(run: Run, others: Onlookers, path: string): Promise<void>
   // One that holds nothing is in nobody's way.
   if (!isHolding) await others.locked()
   const evictedMs = await others.evict(index)
-  await others.goOn(evictedMs, ['ECONNRESET'])
+  await others.goOn(evictedMs, { ends: ['ECONNRESET'] })
   process.kill(victim.pid, 'SIGCONT')
   const found = await whatItFinds(victim, isHolding)
   if (found !== 'ECONNRESET') run.violation(`an evicted member that goes on finds ${found}`)
