@@ -61,7 +61,17 @@ static napi_value futex_sleep(napi_env env, napi_callback_info info) {
   return number(env, result);
 }
 
+// letOthersRun() -> nanoseconds until this thread runs again
+static napi_value let_others_run(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  sched_yield();
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  return number(env, (after.tv_sec - before.tv_sec) * 1000000000LL + (after.tv_nsec - before.tv_nsec));
+}
+
 void export_futex(napi_env env, napi_value exports) {
-  const export_t list[] = {{"futexWake", futex_wake}, {"futexSleep", futex_sleep}};
+  const export_t list[] = {{"futexWake", futex_wake}, {"futexSleep", futex_sleep}, {"letOthersRun", let_others_run}};
   EXPORT(env, exports, list);
 }

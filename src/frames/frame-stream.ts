@@ -103,7 +103,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
    */
   async receive(options: WaitOptions = {}): Promise<Frame | undefined> {
     checkWait(options)
-    const frame = this.tryReceive()
+    const frame = this.tryReceive() ?? this.#receiveAfterOthers()
     if (frame !== undefined) return this.#turns.isDue() ? afterTurn(frame) : frame
     if (this.#ended) return undefined
     const describe = (): string => (this.held > 0 ? `: ${this.held} frames are held` : '')
@@ -121,7 +121,9 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
   tryReceive(): Frame | undefined {
     if (this.#closed) throw new DmaBufError('EBADF', 'receive', 'Stream is closed')
     if (this.#failure !== undefined) throw this.#failure
-    return this.#waiters.length > 0 || this.#subscriber !== undefined ? undefined : this.#acquire()
+    return this.#waiters.length > 0 || this.#subscriber !== undefined
+      ? undefined
+      : this.#acquire('now')
   }
 
   /**
@@ -174,7 +176,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
 
   #next(): Promise<IteratorResult<Frame, undefined>> {
     try {
-      const frame = this.tryReceive()
+      const frame = this.tryReceive() ?? this.#receiveAfterOthers()
       if (frame !== undefined) {
         const result = { done: false as const, value: frame }
         return this.#turns.isDue() ? afterTurn(result) : Promise.resolve(result)
@@ -201,9 +203,19 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     return this.#finished && this.#connection?.consumer.hasFrame !== true
   }
 
-  #acquire(orAsk = false): Frame | undefined {
+  #receiveAfterOthers(): Frame | undefined {
+    return this.#waiters.length > 0 || this.#subscriber !== undefined || this.#ended
+      ? undefined
+      : this.#acquire('afterOthers')
+  }
+
+  #acquire(how: 'now' | 'afterOthers' | 'orAsk'): Frame | undefined {
+    const connection = this.#connection
     try {
-      const frame = this.#connection?.acquire(orAsk)
+      const frame =
+        how === 'afterOthers'
+          ? connection?.acquireAfterOthers()
+          : connection?.acquire(how === 'orAsk')
       if (frame === undefined) return undefined
       this.#counts.received++
       this.#counts.missed += frame.missed
@@ -221,7 +233,7 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
     this.#delivering = true
     try {
       while (this.#wanted) {
-        const frame = this.#acquire(true)
+        const frame = this.#acquireForReader()
         if (frame === undefined) break
         if (this.#subscriber === undefined) this.#waiters.shift()?.resolve(frame)
         else if (this.#call(this.#subscriber, frame)) break
@@ -232,6 +244,12 @@ export class FrameStream implements AsyncIterable<Frame>, AsyncDisposable {
       this.#delivering = false
     }
     if (this.#ended && !this.#closed) this.#finish()
+  }
+
+  // Who waits by a promise has let others run before.
+  #acquireForReader(): Frame | undefined {
+    if (this.#subscriber === undefined) return this.#acquire('orAsk')
+    return this.#acquire('now') ?? this.#acquire('afterOthers') ?? this.#acquire('orAsk')
   }
 
   // Whether the next frame has to wait for the event loop, as after a callback that throws.

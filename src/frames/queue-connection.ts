@@ -10,6 +10,7 @@ import {
 import type { Words } from '../interprocess/words.js'
 import { AcquireFences } from './acquire-fences.js'
 import { Frame, type FrameOwner } from './frame.js'
+import { ProcessorOffers } from './processor-offers.js'
 import type { QueueTransport, TransportEnd } from './queue-transport.js'
 import type { BufferHold, SlotBuffers } from './slot-buffers.js'
 
@@ -40,6 +41,7 @@ export class QueueConnection implements FrameOwner {
   readonly #buffers: SlotBuffers
   readonly #transport: QueueTransport
   readonly #fences: AcquireFences
+  readonly #offers = new ProcessorOffers()
   #closed = false
   #retired = false
 
@@ -91,6 +93,17 @@ export class QueueConnection implements FrameOwner {
       fenceStatus === FENCE_PENDING ? this.#fences.add(bufferIndex, facts.ticket) : undefined
     const { epoch } = this.consumer
     return new Frame(this, claimed, { hold: this.#buffers.hold(bufferIndex), epoch, fence })
+  }
+
+  /** As acquire(), after others could run, where that is worth it. */
+  acquireAfterOthers(): Frame | undefined {
+    const transport = this.#transport
+    if (transport.letOthersRun === undefined || this.consumer.isFull) return undefined
+    if (!this.#offers.isDue()) return undefined
+    const ns = transport.letOthersRun()
+    const frame = this.acquire()
+    this.#offers.made(frame !== undefined, ns)
+    return frame
   }
 
   /** Looks what has become of fences that somebody waits for; asks for a ring while some are pending. */

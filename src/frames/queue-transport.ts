@@ -20,6 +20,12 @@ export interface QueueTransport extends Disposable {
   readonly end: TransportEnd | undefined
   /** Wakes the other side. Never waits, never throws. */
   ring(): void
+  /**
+   * Offers the processor to others once, where the runtime can do that.
+   *
+   * @returns nanoseconds until this thread went on
+   */
+  letOthersRun?(): number
   /** Takes what the other side has said by now, without waiting for the event loop. */
   pump(): void
   /** Calls back once when it has ended, soon even if it has already. */

@@ -108,6 +108,11 @@ export class QueueConsumer {
     return this.#held
   }
 
+  /** Whether no more frames can be held. */
+  get isFull(): boolean {
+    return this.#held >= this.#options.maxHeld
+  }
+
   /** Whether a frame waits to be taken. */
   get hasFrame(): boolean {
     return this.#nextTicket() > 0
@@ -121,7 +126,7 @@ export class QueueConsumer {
    */
   acquire(): ClaimedFrame | undefined {
     // Looking at the link may call somebody who calls us: the frame is the outer call's.
-    if (this.#held >= this.#options.maxHeld || this.#acquiring) return undefined
+    if (this.isFull || this.#acquiring) return undefined
     const ticket = this.#nextTicket()
     if (ticket === 0) return undefined
     this.#acquiring = true

@@ -7,6 +7,7 @@ import { encodeBuffers, type BufferEntry } from '../interprocess/queue-message.j
 import type { Doorbell } from './doorbell.js'
 import type { Link } from './link.js'
 import { fdOf } from './memory-of-fd.js'
+import { native } from './native.js'
 import type { OwnedFd } from './owned-fd.js'
 import type { Resources } from './resources.js'
 
@@ -43,6 +44,10 @@ export class LinkTransport implements QueueTransport {
 
   ring(): void {
     this.#bell.ring()
+  }
+
+  letOthersRun(): number {
+    return native().letOthersRun()
   }
 
   pump(): void {

@@ -50,6 +50,8 @@ export interface Native {
     wakeOffset?: number,
   ): number
 
+  letOthersRun(): number
+
   socketPair(into: Int32Array): number
   listen(path: string, mode: number, backlog: number): number
   connect(path: string): number

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DmaBufError, openMemoryHeap } from '#src/index.js'
+import { FrameStream } from '#src/frames/frame-stream.js'
 import { QueueConnection } from '#src/frames/queue-connection.js'
 import { SlotBuffers } from '#src/frames/slot-buffers.js'
 import { LocalTransport } from '../helpers/local-transport.js'
@@ -90,4 +91,66 @@ test('QueueConnection.acquire goes on where it was another consumer who was told
   rig.producer.evict(rig.join('fifo').view)
   assert.equal(connection.acquire()?.sequence, 1)
   assert.equal(transport.end, undefined)
+})
+
+test('QueueConnection.acquireAfterOthers brings what was published while others ran', () => {
+  const { rig, transport, connection } = connect()
+  assert.equal(connection.acquireAfterOthers(), undefined)
+  let ran = 0
+  transport.letOthersRun = () => {
+    ran++
+    rig.publish()
+    return 500
+  }
+  connection.acquireAfterOthers()?.release()
+  assert.equal(ran, 1)
+  const held = [connection.acquireAfterOthers(), connection.acquireAfterOthers()]
+  assert.equal(ran, 3)
+  // As many as it may hold: none can come.
+  assert.equal(connection.acquireAfterOthers(), undefined)
+  assert.equal(ran, 3)
+  for (const frame of held) frame?.release()
+})
+
+test('QueueConnection.acquireAfterOthers lets nobody run where that has not helped', () => {
+  const { transport, connection } = connect()
+  let ran = 0
+  transport.letOthersRun = () => {
+    ran++
+    return 500
+  }
+  for (let i = 0; i < 10; i++) assert.equal(connection.acquireAfterOthers(), undefined)
+  assert.equal(ran, 4)
+})
+
+test('A stream whose next frame is always there once others ran still lets the event loop turn', async () => {
+  for (const how of ['iterate', 'receive', 'subscribe'] as const) {
+    const { rig, transport, connection } = connect()
+    transport.letOthersRun = () => {
+      rig.publish()
+      return 500
+    }
+    await using stream = new FrameStream({ mode: 'fifo', reconnect: undefined })
+    stream.attach(connection)
+    let turned = false
+    setImmediate(() => (turned = true))
+    const endMs = performance.now() + 10_000
+    const isOver = (): boolean => turned || performance.now() > endMs
+    if (how === 'subscribe') {
+      await new Promise<void>((resolve) => {
+        const reading = stream.subscribe((frame) => {
+          frame.release()
+          if (!isOver()) return
+          reading[Symbol.dispose]()
+          resolve()
+        })
+      })
+    } else if (how === 'receive') while (!isOver()) (await stream.receive())?.release()
+    else
+      for await (const frame of stream) {
+        frame.release()
+        if (isOver()) break
+      }
+    assert.equal(turned, true, how)
+  }
 })

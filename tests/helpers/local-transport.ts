@@ -10,6 +10,8 @@ export class LocalTransport implements QueueTransport {
   /** What was called: 'ring', 'goodbye EPIPE', 'close', 'drop'. */
   readonly calls: string[] = []
   end: TransportEnd | undefined
+  /** Runs whoever else wants to; absent: nobody can. */
+  letOthersRun?: () => number
   /** What pump() finds. */
   arriving: TransportEnd | undefined
   readonly #listeners: ((end: TransportEnd) => void)[] = []

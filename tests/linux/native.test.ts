@@ -307,6 +307,12 @@ test('native.copy stays within the mapping, and does not write to a read-only on
   native().unmap(readOnly)
 })
 
+test('native.letOthersRun comes back, and says after how many nanoseconds', () => {
+  const before = process.hrtime.bigint()
+  const ns = native().letOthersRun()
+  assert.ok(ns > 0 && ns <= Number(process.hrtime.bigint() - before))
+})
+
 test('native.futexSleep returns at once for another value, and at its time for the same', () => {
   const word = map(MapMode.readOnly)
   const own = map()
