@@ -10,7 +10,7 @@ import type { Words } from './words.js'
 
 // The fences that one member has added to one buffer, in that member's page (see member-page.ts): a version word and
 // two halves.
-//   0 version: its lowest bit says which half counts   1, 2 how many entries each half has
+//   0 version: 0 no list yet; its lowest bit says which half counts   1, 2 how many entries each half has
 //   16 … entries of the first half, then those of the second, 5 words each:
 //     slot, generation of the slot, seqno low, seqno high, usage
 // The other half is filled, and becomes the one that counts by one store of the version: whoever dies leaves the
@@ -54,7 +54,8 @@ export class FenceListWriter {
    * @param fences - at most MAX_LIST_ENTRIES
    */
   publish(fences: readonly ListedFence[]): void {
-    const version = (this.#version + 1) | 0
+    // Never 0 again: that is no list, to whoever has read none yet. 2 counts for the same half.
+    const version = (this.#version + 1) | 0 || 2
     const half = version & 1
     const words = this.#words
     words.store(this.#at + LIST_COUNT + half, fences.length)

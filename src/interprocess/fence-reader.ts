@@ -141,8 +141,13 @@ export class FenceReader implements SlotKeeper {
   #lookAt(slot: number): void {
     const lines = this.#watched.get(slot)?.lines
     if (lines === undefined) return
-    if (lines.size === 1) for (const line of lines) line.look()
-    else for (const line of [...lines]) line.look()
+    if (lines.size === 1) {
+      for (const line of lines) line.look()
+      return
+    }
+    // The wish that was granted may have been that of a line that looked after the others: they wish anew.
+    do for (const line of [...lines]) line.look()
+    while (this.wish(slot))
   }
 
   #lookAtAll(upTo: number | undefined): void {

@@ -7,7 +7,7 @@ import {
   FenceListWriter,
   type ListedFence,
 } from '#src/interprocess/fence-lists.js'
-import { LIST_WORDS, MAX_LIST_ENTRIES } from '#src/interprocess/member-page.js'
+import { LIST_VERSION, LIST_WORDS, MAX_LIST_ENTRIES } from '#src/interprocess/member-page.js'
 import { thrownCode } from '../helpers/error-code.js'
 import { HookedWords, wordsOf } from '../helpers/hooked-words.js'
 import { Random } from '../helpers/random.js'
@@ -161,4 +161,16 @@ test('FenceListReader gives up on a list that changes without end', () => {
     thrownCode(() => reader.refresh()),
     'EPROTO',
   )
+})
+
+test('FenceListWriter never publishes version 0 again: a reader that comes then finds the list', () => {
+  const words = wordsOf(LIST_WORDS)
+  words.store(LIST_VERSION, -3)
+  const writer = new FenceListWriter(words, 0)
+  for (let seqno = 1; seqno <= 5; seqno++) {
+    writer.publish([fence(seqno)])
+    const reader = new FenceListReader(words, 0, SLOTS)
+    reader.refresh()
+    assert.deepEqual(reader.fences, [fence(seqno)])
+  }
 })

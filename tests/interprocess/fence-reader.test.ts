@@ -242,3 +242,27 @@ test('Several lines of one slot: the nearest wish is stored, and all hear', () =
   lines[2]?.close()
   assert.equal(rig.reader.watched, 0)
 })
+
+test('A line of a slot is rung also after another one that wanted less and nothing more, in either order', () => {
+  for (const wants of [
+    [5, 4],
+    [4, 5],
+  ]) {
+    const rig = new FenceRig()
+    const slot = rig.allocate()
+    const all = wants.map((wanted) => new Content(wanted))
+    for (const heard of all) watch(rig.reader, slot, heard).look()
+    rig.board.signal(slot.slot, 4)
+    rig.reader.catchUp()
+    rig.board.signal(slot.slot, 5)
+    assert.equal(rig.rung.length, 2, `Wanted: ${wants.join(', ')}`)
+  }
+})
+
+/** Wants one seqno, and nothing after that. */
+class Content extends Heard {
+  override advanced(seqno: number): void {
+    super.advanced(seqno)
+    if (this.wanted !== undefined && seqno >= this.wanted) this.wanted = undefined
+  }
+}
