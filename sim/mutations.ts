@@ -318,4 +318,87 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
       ],
     },
   ],
+  [
+    'wish-of-the-last-line-alone',
+    {
+      world: 'board',
+      changes: [
+        {
+          file: 'src/interprocess/fence-reader.ts',
+          find: '    while (this.wish(slot))\n',
+          replace: '    while (lines.size < 0)\n',
+        },
+      ],
+    },
+  ],
+  [
+    'list-version-0',
+    {
+      world: 'board',
+      changes: [
+        {
+          file: 'src/interprocess/fence-lists.ts',
+          find: '(this.#version + 1) | 0 || 2\n',
+          replace: '(this.#version + 1) | 0\n',
+        },
+      ],
+    },
+  ],
+  [
+    'next-slot-never-let-go',
+    {
+      world: 'board',
+      changes: [
+        {
+          file: 'src/interprocess/fence-board.ts',
+          find: '    if (next !== 0) this.unpin(next - 1)\n',
+          replace: '',
+        },
+      ],
+    },
+  ],
+  [
+    'next-slot-not-kept',
+    {
+      world: 'board',
+      changes: [
+        {
+          file: 'src/interprocess/fence-board.ts',
+          find: '    this.pin(next.slot)\n    this.#stop(slot, errno, seqno - 1)\n',
+          replace: '    this.#stop(slot, errno, seqno - 1)\n',
+        },
+        {
+          file: 'src/interprocess/fence-board.ts',
+          find: '    if (next !== 0) this.unpin(next - 1)\n',
+          replace: '',
+        },
+      ],
+    },
+  ],
+  [
+    'slot-lost-among-many',
+    {
+      world: 'board',
+      changes: [
+        {
+          file: 'src/interprocess/fence-board.ts',
+          find: '    this.#retired = this.#retired.slice(this.#oldest)\n',
+          replace: '    this.#retired = this.#retired.slice(this.#oldest + 1)\n',
+        },
+      ],
+    },
+  ],
+  [
+    'goodbye-in-the-word-of-those-who-sleep',
+    {
+      world: 'board',
+      changes: [
+        {
+          file: 'src/interprocess/member-page.ts',
+          find: 'export const MEMBER_LEFT = 10\n',
+          replace: 'export const MEMBER_LEFT = 9\n',
+        },
+      ],
+    },
+  ],
 ])

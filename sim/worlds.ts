@@ -49,7 +49,7 @@ const LAST_STEPS = 60000
 
 /** Runs one seed from its start to its end, or to its first violation. */
 export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
-  const { keepsText = false, steps = STEPS } = options
+  const { keepsText = false } = options
   const random = new Random(Math.imul(seed, 0x9e3779b1) ^ seed)
   const world = options.world ?? random.pick(worldNames)
   chooseStarts(random)
@@ -58,7 +58,7 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   try {
     const make = WORLDS.get(world)
     if (make === undefined) throw new RangeError(`No world ${world}: ${worldNames.join(', ')}`)
-    play(simulation, make(simulation), steps)
+    play(simulation, make(simulation), options.steps)
   } catch (error) {
     violation = error instanceof Violation ? error.message : textOf(error)
     simulation.note('VIOLATION', violation)
@@ -74,14 +74,16 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   }
 }
 
-function play(simulation: Simulation, world: World, steps: number): void {
+function play(simulation: Simulation, world: World, wanted: number | undefined): void {
   const { random } = simulation
+  const steps = wanted ?? world.steps ?? STEPS
   const kills = random.pick([0, 0.2, 0.5])
+  const longest = random.pick([400, 400, 3000])
   simulation.fault = () => {
     if (simulation.actors.length === 0) return
     const actor = random.pick(simulation.actors)
     if (random.chance(kills)) world.kill(actor)
-    else simulation.pause(actor, 1 + random.below(400))
+    else simulation.pause(actor, 1 + random.below(longest))
   }
   while (simulation.steps < steps) {
     if (!simulation.run(steps - simulation.steps)) continue

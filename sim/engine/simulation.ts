@@ -135,8 +135,8 @@ export class Simulation implements MemoryClock {
   }
 
   /** Lets something happen between two steps, some time later; not in the order of the calls. */
-  later(what: string, happen: () => void): void {
-    this.#arrivals.push({ what, due: this.now + this.random.below(this.tempo.delay), happen })
+  later(what: string, happen: () => void, longest = this.tempo.delay): void {
+    this.#arrivals.push({ what, due: this.now + this.random.below(longest), happen })
   }
 
   /** Puts something into the trace. */

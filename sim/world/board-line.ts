@@ -73,7 +73,8 @@ export class Follow implements LineListener {
   }
 
   advanced(seqno: number): void {
-    const { line } = this
+    const { line, isOver, seen } = this
+    must(!isOver || seqno <= seen, `Seqno ${seqno} is signalled after the end`)
     must(seqno <= line.announced, `Seqno ${seqno} is signalled before its time`)
     for (const [failed] of line.failures)
       if (failed > this.#since && failed <= seqno)
@@ -87,6 +88,8 @@ export class Follow implements LineListener {
       expected === errno,
       `Seqno ${seqno} failed with ${errno} instead of ${expected ?? 'not at all'}`,
     )
+    const isNew = seqno > this.seen && !this.isOver
+    must(isNew || this.#told.has(seqno), `Seqno ${seqno} is signalled, and fails then`)
     this.#told.set(seqno, errno)
     this.#reach(seqno)
   }

@@ -2,6 +2,8 @@ import { FenceBoard, type FenceSlot } from '#src/interprocess/fence-board.js'
 import { FenceReader } from '#src/interprocess/fence-reader.js'
 import {
   initMemberPage,
+  LIST_VERSION,
+  MEMBER_LEFT,
   MEMBER_SLEEPS,
   SLOT_COUNTER,
   type MemberLayout,
@@ -32,10 +34,20 @@ export interface BoardHome {
   readonly isEnding: boolean
   /** How likely a busy member reads its messages before it goes on. */
   readonly turns: number
+  /** How often a member lets a seqno fail instead of doing something else. */
+  readonly failures: number
+  /** The most timelines that a member has at a time. */
+  readonly lines: number
+  /** How often it signals, or waits, instead of something else. */
+  readonly waits: number
+  /** How often a member leaves of its own will. */
+  readonly leaves: number
   /** The hub's epoch: rises when everybody has been told of a newcomer, before that one begins. */
   readonly epochs: Page
   /** Asks the hub to be let in. */
   join(member: BoardMember): void
+  /** It is gone, of its own will. */
+  leave(member: BoardMember): void
 }
 
 /** Where the counters of a member begin. */
@@ -43,6 +55,7 @@ export interface BoardStarts {
   readonly generation: number
   readonly logged: number
   readonly seqno: number
+  readonly version: number
 }
 
 /** Another member as one sees it. */
@@ -50,12 +63,14 @@ interface Peer {
   readonly member: BoardMember
   readonly reader: FenceReader
   readonly list: FenceListReader
+  readonly words: SharedWords
   /** Messages of ours that it has not answered: the slots that they pin. */
   readonly pinned: number[]
 }
 
-const MOST_LINES = 3
 const MOST_FOLLOWS = 4
+/** Steps that somebody may wait without doing anything else. */
+const PATIENCE = 3000
 
 /** A process with a page: owner of timelines, reader of those of others. */
 export class BoardMember implements HubMember<BoardMember> {
@@ -75,10 +90,15 @@ export class BoardMember implements HubMember<BoardMember> {
   futex: { readonly owner: BoardMember; readonly slot: number } | undefined
   /** Each use of each slot: what a reader may find there. */
   readonly uses = new Map<string, LineUse>()
-  /** All lists of fences that it has begun to publish. */
-  readonly lists = new Set<string>(['[]'])
-  isBusy = true
+  /** All lists of fences that it has begun to publish, with the number of the last one like it. */
+  readonly lists = new Map<string, number>([['[]', 0]])
+  /** The number of the list that everybody can see. */
+  listed = 0
   isDone = false
+  isHubGone = false
+  /** It has begun to say that it leaves, and has said so. */
+  isLeaving = false
+  hasLeft = false
   /** The hub has told it of all others, and all others of it. */
   isWelcome = false
   board: FenceBoard | undefined
@@ -87,6 +107,8 @@ export class BoardMember implements HubMember<BoardMember> {
   #listed: readonly FenceSlot[] = []
   readonly #gone = new Set<BoardMember>()
   #epoch = 0
+  /** Without a hub nobody joins any more. */
+  #isAlone = false
   #age = 0
   readonly #home: BoardHome
   readonly #seqno: number
@@ -114,8 +136,7 @@ export class BoardMember implements HubMember<BoardMember> {
   }
 
   #run(start: BoardStarts): void {
-    const { layout, simulation } = this.#home
-    const { random } = simulation
+    const { layout } = this.#home
     const own = this.#words(this)
     initMemberPage(own, layout)
     const board: FenceBoard = new FenceBoard(
@@ -129,19 +150,36 @@ export class BoardMember implements HubMember<BoardMember> {
       start,
     )
     this.board = board
-    this.#list = new FenceListWriter(own, layout.listAt(0))
+    const list = layout.listAt(0)
+    own.store(list + LIST_VERSION, start.version)
+    this.#list = new FenceListWriter(own, list)
+    if (this.#awaitWelcome()) this.#live(board)
+    this.#home.leave(this)
+  }
+
+  // @returns whether it was let in
+  #awaitWelcome(): boolean {
     this.#home.join(this)
-    while (!this.isWelcome) sleep(this.actor)
+    while (!this.isWelcome) {
+      if (this.isHubGone) return false
+      sleep(this.actor)
+    }
+    return true
+  }
+
+  // Until it leaves.
+  #live(board: FenceBoard): void {
+    const { random } = this.#home.simulation
     let isRested = true
-    for (;;) {
-      this.isBusy = true
+    while (this.#home.isEnding || !random.chance(this.#home.leaves)) {
       // A program that is busy comes to its event loop rarely.
       if (isRested || this.#home.isEnding || random.chance(this.#home.turns)) this.#hear(board)
-      const waits = this.#home.isEnding ? this.#finish(board) : this.#work(board)
-      this.isBusy = false
-      isRested = waits
-      if (waits) this.#rest()
+      isRested = this.#home.isEnding ? this.#finish(board) : this.#work(board)
+      if (isRested) this.#rest()
     }
+    this.isLeaving = true
+    this.#words(this).store(MEMBER_LEFT, 1)
+    this.hasLeft = true
   }
 
   #words(owner: BoardMember): SharedWords {
@@ -153,7 +191,10 @@ export class BoardMember implements HubMember<BoardMember> {
   #hear(board: FenceBoard): void {
     step()
     for (const member of this.left.splice(0)) this.#lose(board, member)
+    const { isHubGone } = this
     this.#readHub(board)
+    // What it sent before its end was read.
+    if (isHubGone) this.#isAlone = true
     for (const message of this.mail.splice(0)) this.#take(board, message)
     for (const member of [...this.rungBy]) {
       this.rungBy.delete(member)
@@ -171,6 +212,7 @@ export class BoardMember implements HubMember<BoardMember> {
   }
 
   #knowsAll(board: FenceBoard): boolean {
+    if (this.#isAlone) return true
     const epochs = new SharedWords(this.#home.simulation, this.#home.epochs, this.actor)
     const epoch = epochs.load(0)
     if (epoch !== this.#epoch) this.#readHub(board)
@@ -182,18 +224,18 @@ export class BoardMember implements HubMember<BoardMember> {
     // Who takes a place says that the one before is gone.
     const before = this.peers.find((peer) => peer.member.index === member.index)
     if (before !== undefined) this.#lose(board, before.member)
-    const theirs = this.#words(member)
-    board.admit(member.index, theirs, this.index)
+    const words = this.#words(member)
+    board.admit(member.index, words, this.index)
     const reader = new FenceReader(
-      { theirs, own: this.#words(this), block: member.index },
+      { theirs: words, own: this.#words(this), block: member.index },
       this.#home.layout,
     )
     const list = new FenceListReader(
-      theirs,
+      words,
       this.#home.layout.listAt(0),
       this.#home.layout.shape.slots,
     )
-    this.peers.push({ member, reader, list, pinned: [] })
+    this.peers.push({ member, reader, list, words, pinned: [] })
     // It may wait for us already.
     this.#ring(member.index)
   }
@@ -203,6 +245,9 @@ export class BoardMember implements HubMember<BoardMember> {
     this.#gone.add(member)
     const peer = this.peers.find((one) => one.member === member)
     if (peer === undefined) return
+    const hasLeft = peer.words.load(MEMBER_LEFT) !== 0
+    must(!hasLeft || member.isLeaving, `The death of ${member.actor.name} is taken for a goodbye`)
+    must(hasLeft || !member.hasLeft, `The goodbye of ${member.actor.name} is taken for a death`)
     this.peers.splice(this.peers.indexOf(peer), 1)
     board.dismiss(member.index)
     for (const slot of peer.pinned) board.unpin(slot)
@@ -255,8 +300,17 @@ export class BoardMember implements HubMember<BoardMember> {
   // @returns whether to sleep
   #work(board: FenceBoard): boolean {
     const { random } = this.#home.simulation
+    if (random.chance(this.#home.failures)) {
+      this.#fail(board)
+      return false
+    }
+    if (random.chance(this.#home.waits)) {
+      if (random.chance(0.5)) return this.#want()
+      this.#signal(board)
+      return false
+    }
     // Whoever is new looks around first.
-    switch (this.#age++ < 5 ? 8 : random.below(10)) {
+    switch (this.#age++ < 5 ? 7 : random.below(9)) {
       case 0:
         this.#open(board)
         return false
@@ -268,17 +322,14 @@ export class BoardMember implements HubMember<BoardMember> {
         this.#signal(board)
         return false
       case 4:
-        if (random.chance(0.5)) this.#fail(board)
-        return false
-      case 5:
         if (random.chance(0.3)) this.#close(board)
         return false
-      case 6:
+      case 5:
         return this.#want()
-      case 7:
+      case 6:
         this.#publish(board)
         return false
-      case 8:
+      case 7:
         this.#lookUp()
         return false
       default:
@@ -288,7 +339,7 @@ export class BoardMember implements HubMember<BoardMember> {
   }
 
   #open(board: FenceBoard): void {
-    if (this.lines.length >= MOST_LINES) return
+    if (this.lines.length >= this.#home.lines) return
     const at = board.allocate(this.#seqno)
     if (at === undefined) return
     const line = new Line(at, this.#seqno)
@@ -324,7 +375,15 @@ export class BoardMember implements HubMember<BoardMember> {
     const seqno = line.announced + 1 + random.below(2)
     const errno = 1 + random.below(30)
     const next = board.allocate(seqno)
-    if (next === undefined) return
+    if (next === undefined) {
+      // Others keep all slots: it cannot go on, and they are asked to look.
+      const { hoarder } = board
+      const isKnown = this.peers.some(({ member }) => member.index === hoarder?.member)
+      must(hoarder === undefined || isKnown, 'Whoever keeps most slots is one of the others')
+      board.ringAll()
+      this.#endLine(board, line, errno)
+      return
+    }
     line.announced = seqno
     line.failures.set(seqno, errno)
     this.uses.set(useName(next), { line, since: seqno })
@@ -337,10 +396,13 @@ export class BoardMember implements HubMember<BoardMember> {
   #close(board: FenceBoard): void {
     const { random } = this.#home.simulation
     if (this.lines.length === 0) return
-    const line = random.pick(this.lines)
+    this.#endLine(board, random.pick(this.lines), 1 + random.below(30))
+  }
+
+  #endLine(board: FenceBoard, line: Line, errno: number): void {
     this.lines.splice(this.lines.indexOf(line), 1)
-    line.endErrno = 1 + random.below(30)
-    board.end(line.at.slot, line.endErrno)
+    line.endErrno = errno
+    board.end(line.at.slot, errno)
     line.isEnded = true
     this.#checkReaders(line)
     board.unpin(line.at.slot)
@@ -365,8 +427,10 @@ export class BoardMember implements HubMember<BoardMember> {
       ? []
       : this.lines.map(({ at, announced }) => ({ ...at, seqno: announced + 1, usage: 0 }))
     for (const { slot } of fences) board.pin(slot)
-    this.lists.add(JSON.stringify(fences))
+    const number = this.listed + 1
+    this.lists.set(JSON.stringify(fences), number)
     this.#list?.publish(fences)
+    this.listed = number
     for (const { slot } of this.#listed) board.unpin(slot)
     this.#listed = fences
   }
@@ -376,9 +440,12 @@ export class BoardMember implements HubMember<BoardMember> {
     const { random } = this.#home.simulation
     if (this.peers.length === 0 || this.follows.length >= MOST_FOLLOWS) return
     const { member, list, reader } = random.pick(this.peers)
-    if (random.chance(0.5)) list.refresh()
+    const before = random.chance(0.5) ? member.listed : -1
+    if (before >= 0) list.refresh()
     const { fences } = list
-    must(member.lists.has(JSON.stringify(fences)), 'A list is one that its owner published')
+    const number = member.lists.get(JSON.stringify(fences))
+    must(number !== undefined, 'A list is one that its owner published')
+    must(number >= before, `List ${before} was published, and list ${number} is read`)
     if (fences.length === 0) return
     const fence = random.pick(fences)
     const follow = new Follow(member, member.useOf(fence))
@@ -408,11 +475,14 @@ export class BoardMember implements HubMember<BoardMember> {
   #want(): boolean {
     const { random } = this.#home.simulation
     if (this.follows.length === 0) return false
-    const follow = random.pick(this.follows)
-    follow.want(follow.seen + 1 + random.below(3))
-    follow.remote?.look()
-    if (follow.isOver) this.#drop(follow)
-    return !follow.isOver && random.chance(0.7)
+    // For one of them, or for whatever happens first.
+    const wanted = random.chance(0.5) ? [random.pick(this.follows)] : [...this.follows]
+    for (const follow of wanted) {
+      follow.want(follow.seen + 1 + random.below(3))
+      follow.remote?.look()
+      if (follow.isOver) this.#drop(follow)
+    }
+    return wanted.some(({ isOver }) => !isOver) && random.chance(0.7)
   }
 
   #drop(follow: Follow): void {
@@ -424,11 +494,13 @@ export class BoardMember implements HubMember<BoardMember> {
   // By its bells, or in a futex of what it waits for. Other work comes some time.
   #rest(): void {
     const { simulation, isEnding } = this.#home
-    if (!isEnding)
-      simulation.later(`${this.actor.name} has work`, () => {
-        this.actor.isRung = true
-      })
     const blocking = this.follows.find(({ wanted }) => wanted !== undefined)
+    const isPatient = blocking !== undefined && simulation.random.chance(0.3)
+    const hasWork = (): void => {
+      this.actor.isRung = true
+    }
+    if (!isEnding)
+      simulation.later(`${this.actor.name} has work`, hasWork, isPatient ? PATIENCE : undefined)
     if (blocking !== undefined && simulation.random.chance(0.3)) this.#sleepInFutex(blocking)
     else sleep(this.actor)
   }

@@ -15,13 +15,18 @@ export interface HubMember<M> {
   readonly index: number
   /** What the hub has sent and it has not read. */
   readonly joined: HubNews<M>[]
-  /** Deaths that it has noticed and not handled. */
+  /** Ends of others that it has noticed and not handled. */
   readonly left: M[]
   /** The hub has told it of all others, and all others of it. */
   isWelcome: boolean
+  /** It has noticed the hub's end. */
+  isHubGone: boolean
 }
 
-/** Introduces members to each other: all others are told of a newcomer, then the epoch rises, then it begins. */
+/**
+ * Introduces members to each other: all others are told of a newcomer, then the epoch rises, then it begins. After
+ * its end the others go on, and nobody joins any more.
+ */
 export class Hub<M extends HubMember<M>> {
   readonly actor: Actor
   /** One word: the epoch. */
@@ -42,15 +47,32 @@ export class Hub<M extends HubMember<M>> {
 
   /** Asks to be let in. */
   join(member: M): void {
+    if (!this.actor.isAlive) {
+      this.#noticeEnd(member)
+      return
+    }
     this.#requests.push(member)
     this.#simulation.ring(this.actor)
   }
 
-  /** Somebody will notice a death, some time. */
-  notice(other: M, dead: M): void {
-    this.#simulation.later(`${other.actor.name} notices the end of ${dead.actor.name}`, () => {
-      other.left.push(dead)
+  /** Somebody will notice the end of another, some time. */
+  notice(other: M, gone: M): void {
+    this.#simulation.later(`${other.actor.name} notices the end of ${gone.actor.name}`, () => {
+      other.left.push(gone)
       other.actor.isRung = true
+    })
+  }
+
+  /** Kills it: whoever is in, or wants to be, will notice, some time. */
+  kill(): void {
+    this.#simulation.kill(this.actor)
+    for (const member of new Set([...this.#seats, ...this.#requests])) this.#noticeEnd(member)
+  }
+
+  #noticeEnd(member: M): void {
+    this.#simulation.later(`${member.actor.name} notices the end of the hub`, () => {
+      member.isHubGone = true
+      member.actor.isRung = true
     })
   }
 
@@ -59,9 +81,12 @@ export class Hub<M extends HubMember<M>> {
     words.store(0, this.#epoch)
     for (;;) {
       step()
-      const member = this.#requests.shift()
+      const member = this.#requests[0]
       if (member === undefined) sleep(this.actor)
-      else this.#admit(words, member)
+      else {
+        this.#admit(words, member)
+        this.#requests.shift()
+      }
     }
   }
 

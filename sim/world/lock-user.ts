@@ -21,6 +21,8 @@ export interface LockHome {
   readonly together: number
   /** How likely a busy member reads its messages before it goes on. */
   readonly turns: number
+  /** How often a member leaves of its own will, be it inside or waiting. */
+  readonly leaves: number
   /** Where the numbers of requests begin. */
   readonly serial: number
   readonly stamp: number
@@ -29,6 +31,8 @@ export interface LockHome {
   /** Who is inside of each lock: nobody else who is alive may be. */
   readonly inside: (LockUser | undefined)[]
   join(member: LockUser): void
+  /** It is gone, of its own will. */
+  leave(member: LockUser): void
 }
 
 /** Another member, as one sees it. */
@@ -46,6 +50,7 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
   readonly left: LockUser[] = []
   others: readonly Other[] = []
   isWelcome = false
+  isHubGone = false
   isDone = false
   /** The lock that it sleeps for. */
   waitsFor: number | undefined
@@ -53,6 +58,9 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
   readonly #gone = new Set<LockUser>()
   readonly #locks: SharedLock[] = []
   #epoch = 0
+  /** Without a hub nobody joins any more. */
+  #isAlone = false
+  #isLeaving = false
   #lastStamp = 0
 
   constructor(home: LockHome, name: string, index: number) {
@@ -68,6 +76,7 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
   }
 
   catchUp(): 'same' | 'changed' | 'behind' {
+    if (this.#isAlone) return 'same'
     const epochs = new SharedWords(this.#home.simulation, this.#home.epochs, this.actor)
     const epoch = epochs.load(0)
     if (epoch === this.#epoch) return 'same'
@@ -108,20 +117,43 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
       if (this.others.some((other) => other.user === user))
         this.others = this.others.filter((other) => other.user !== user)
     }
+    const { isHubGone } = this
     this.#readHub()
+    // What it sent before its end was read.
+    if (isHubGone) this.#isAlone = true
   }
 
   #run(): void {
-    const { random } = this.#home.simulation
+    if (this.#awaitWelcome()) this.#live()
+    this.#home.leave(this)
+  }
+
+  // @returns whether it was let in
+  #awaitWelcome(): boolean {
     this.#home.join(this)
-    while (!this.isWelcome) sleep(this.actor)
+    while (!this.isWelcome) {
+      if (this.isHubGone) return false
+      sleep(this.actor)
+    }
+    return true
+  }
+
+  #live(): void {
+    const { random } = this.#home.simulation
     this.#hear()
-    for (;;) {
+    while (!this.#leaves()) {
       this.isDone = this.#home.isEnding
       if (this.isDone) sleep(this.actor)
       if (random.chance(this.#home.turns)) this.#hear()
       if (!this.isDone) this.#useSome()
     }
+  }
+
+  // It may be inside, or waiting.
+  #leaves(): boolean {
+    const { simulation, isEnding, leaves } = this.#home
+    this.#isLeaving ||= !isEnding && simulation.random.chance(leaves)
+    return this.#isLeaving
   }
 
   #useSome(): void {
@@ -136,6 +168,7 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
     const request = { stamp: this.#lastStamp, isContext: count > 1 || random.chance(0.3) }
     if (!this.#lockAll(wanted, request)) return
     for (let turn = random.below(4); turn > 0; turn--) step()
+    if (this.#leaves()) return
     for (const lock of wanted) this.#leave(lock)
   }
 
@@ -147,6 +180,7 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
     while (order.length > 0) {
       const lock = order[0]!
       const outcome = this.#lock(lock, request, held.length > 0)
+      if (this.#isLeaving) return false
       if (outcome === 'held') {
         held.push(lock)
         order = order.slice(1)
@@ -179,6 +213,7 @@ export class LockUser implements LockGroup, HubMember<LockUser> {
         this.waitsFor = index
         sleep(this.actor)
         this.waitsFor = undefined
+        if (this.#leaves()) return 'gave up'
         this.#hear()
       }
     }

@@ -10,6 +10,7 @@ export class LockWorld implements World, LockHome {
   readonly simulation: Simulation
   readonly locks: number
   readonly turns: number
+  readonly leaves: number
   readonly together: number
   readonly serial: number
   readonly inside: (LockUser | undefined)[]
@@ -17,6 +18,7 @@ export class LockWorld implements World, LockHome {
   readonly #hub: Hub<LockUser>
   readonly #members: LockUser[] = []
   readonly #firstStamp: number
+  readonly #hubMayDie: boolean
   #births = 0
 
   constructor(simulation: Simulation) {
@@ -25,6 +27,8 @@ export class LockWorld implements World, LockHome {
     this.locks = 1 + random.below(3)
     this.together = 1 + random.below(this.locks)
     this.turns = random.pick([0.5, 0.2, 0.03])
+    this.leaves = random.pick([0, 0, 0.005])
+    this.#hubMayDie = random.chance(0.25)
     this.inside = new Array<LockUser | undefined>(this.locks).fill(undefined)
     const isNearLimits = random.chance(0.4)
     this.serial = isNearLimits ? 2 ** 29 - 3 : 0
@@ -47,15 +51,21 @@ export class LockWorld implements World, LockHome {
   }
 
   kill(actor: Actor): void {
+    if (actor === this.#hub.actor && this.#hubMayDie) this.#hub.kill()
     const member = this.#members.find((one) => one.actor === actor)
     if (member === undefined) return
     this.simulation.kill(actor)
+    this.leave(member)
+  }
+
+  leave(member: LockUser): void {
     this.#members.splice(this.#members.indexOf(member), 1)
     // It touches nothing any more: whoever knows may come in.
     for (const [lock, user] of this.inside.entries())
       if (user === member) this.inside[lock] = undefined
     for (const other of this.#members) this.#hub.notice(other, member)
-    this.simulation.later(`the hub notices the end of ${actor.name}`, () => {
+    if (!this.#hub.actor.isAlive) return
+    this.simulation.later(`the hub notices the end of ${member.actor.name}`, () => {
       this.#start(member.index)
     })
   }
