@@ -35,7 +35,9 @@ export async function killAtPlaces(
   run.count('operations', operations.length)
   run.count('steps', places.length)
   await survivors.baseline()
-  for (const place of sample(run, places, kills))
+  const chosen = sample(run, places, kills)
+  run.count('stepsLeftOut', places.length - chosen.length)
+  for (const place of chosen)
     if ((await survivors.perform(place)) !== undefined) run.count('survived')
 }
 

@@ -17,7 +17,10 @@ export interface Scenario {
   readonly about: string
   /** Part of the kills that is its own, relative to the others. */
   readonly share: number
-  /** Whether it tries each step once, in place of random moments: its kills are not among those asked for. */
+  /**
+   * Whether it tries each step once, in place of random moments: its kills are not among those asked for. Its share
+   * of 1,000 has to be more than it has steps; `stepsLeftOut` says whether it was.
+   */
   readonly isByStep?: boolean
   /** What starts each process, where they are to be strangers to each other. */
   readonly wrapper?: readonly string[]

@@ -13,7 +13,7 @@ import { Onlookers } from './onlookers.js'
 export const domainSteps: Scenario = {
   name: 'domain-steps',
   about: 'stops a member or the hub of a domain before every access to shared memory, then kill -9',
-  share: 8,
+  share: 11,
   isByStep: true,
   run: killAtSteps,
 }

@@ -5,7 +5,7 @@ import type { Process, Run, Scenario } from '../scenario.js'
 export const steps: Scenario = {
   name: 'steps',
   about: 'kill -9 before every access to shared memory of every operation on queues and timelines',
-  share: 8,
+  share: 11,
   isByStep: true,
   run: killAtSteps,
 }

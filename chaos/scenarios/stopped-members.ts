@@ -28,7 +28,7 @@ async function stopMembers(run: Run, kills: number): Promise<void> {
 
 async function stopOne(run: Run, others: Onlookers, path: string): Promise<void> {
   const victim = await run.startVictim()
-  const isHolding = run.random.chance(0.6)
+  const isHolding = run.kills % 2 === 0
   run.count(isHolding ? 'holding' : 'idle')
   const index = await join(victim, path, isHolding)
   await others.look()
