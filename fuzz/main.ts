@@ -2,12 +2,13 @@
 // seed and its case, which repeat it.
 import { parseArgs } from 'node:util'
 import { Fuzzer, type Target, type TargetReport } from './fuzzer.js'
-import { stream, watcher } from './targets/guests.js'
+import { cViewer } from './targets/c-viewer.js'
 import { domain } from './targets/domain.js'
+import { stream, watcher } from './targets/guests.js'
 import { owners } from './targets/owner.js'
 import { queue } from './targets/queue.js'
 
-const TARGETS: readonly Target[] = [queue, stream, owners, watcher, domain]
+const TARGETS: readonly Target[] = [queue, stream, cViewer, owners, watcher, domain]
 
 const USAGE = `Usage: npm run fuzz -- [options]
   --seconds N    how long in all, 60 where absent

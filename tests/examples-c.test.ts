@@ -35,8 +35,12 @@ class Rig implements AsyncDisposable {
     this.queue = queue
   }
 
-  static async open(t: TestContext, options: QueueOptions = {}): Promise<Rig | undefined> {
-    const program = compileViewer(t)
+  static async open(
+    t: TestContext,
+    options: QueueOptions = {},
+    variant: Parameters<typeof compileViewer>[1] = 'plain',
+  ): Promise<Rig | undefined> {
+    const program = compileViewer(t, variant)
     if (program === undefined) return undefined
     const path = socketPath(t)
     const queue = await serveFrames(path, { lengthBytes: LENGTH, buffers: 3, ...options })
@@ -116,6 +120,21 @@ test('a C viewer in mode latest sees whole frames only, and the newest at last',
     tickets,
     [...new Set(tickets)].sort((a, b) => a - b),
   )
+})
+
+test('a C viewer in mode latest gives back a slot that was refilled before it had claimed it', async (t) => {
+  await using rig = await Rig.open(t, {}, 'stopping')
+  if (rig === undefined) return
+  const viewer = await rig.join('mode=latest', 'frames=1')
+  await rig.publish()
+  // It has seen the first frame, and is about to claim its slot.
+  await viewer.stopped()
+  const newest = (await rig.publishMany(6)).at(-1)
+  viewer.kill('SIGCONT')
+  await viewer.stopped()
+  viewer.kill('SIGCONT')
+  assert.equal(await viewer.ended(), 'end left')
+  assert.deepEqual(viewer.frames, [newest])
 })
 
 test('a C viewer reads what is published before the end of a queue that closes', async (t) => {

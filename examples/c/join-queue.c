@@ -73,6 +73,7 @@ typedef struct {
   uint32_t slots, index, wish, answered;
   uint64_t cursor, published, ready;
   buffer_t buffers[MAX_SLOTS];
+  const buffer_t *looked_at; // stays mapped; NULL between two frames
   int bell, rings; // the eventfd that we ring, the set that rings us
 } viewer_t;
 
@@ -222,6 +223,9 @@ static void take_goodbye(viewer_t *v) {
   const size_t length = message.length < sizeof v->reason ? message.length : sizeof v->reason - 1;
   memcpy(v->reason, message.packet + HEADER, length);
   v->reason[length] = 0;
+  // One line, whatever it says.
+  for (char *at = v->reason; *at != 0; at++)
+    if ((unsigned char)*at < ' ' || *at == 0x7f) *at = ' ';
   v->goodbye_errno = message.argument;
   v->said_goodbye = true;
 }
@@ -247,6 +251,7 @@ static void take_buffers(viewer_t *v, const uint8_t *entries, size_t length, int
     const uint64_t bytes = f64_at(v, entries + at + 8);
     if (slot >= v->slots || serial == 0 || bytes > INT32_MAX) leave(v, EPROTO, "no buffer of this queue");
     buffer_t *buffer = &v->buffers[slot];
+    if (buffer == v->looked_at) leave(v, EPROTO, "another buffer for a slot that is in use");
     if (buffer->bytes != NULL) munmap((void *)(uintptr_t)buffer->bytes, buffer->length);
     *buffer = (buffer_t){0};
     if (bytes == 0) continue;
@@ -444,21 +449,24 @@ static void sleep_until_something(viewer_t *v) {
   struct pollfd both[2] = {{.fd = v->rings, .events = POLLIN}, {.fd = v->socket, .events = POLLIN}};
   if (poll(both, v->ended ? 1 : 2, -1) < 0 && errno != EINTR) leave(v, errno, "poll");
   struct epoll_event rung;
-  if (both[0].revents != 0) (void)epoll_wait(v->rings, &rung, 1, 0);
+  if (both[0].revents != 0 && epoll_wait(v->rings, &rung, 1, 0) < 0 && errno != EINTR)
+    leave(v, EPROTO, "a doorbell that is none");
   if (both[1].revents != 0) read_link(v);
 }
 
 // The state of the acquire fence once it is not pending any more: 0 ready, an errno where the frame has failed.
 static int wait_for_fence(viewer_t *v, uint32_t slot) {
   const uint32_t *fence = descriptor_of(v, slot) + D_FENCE;
-  for (;;) {
-    if (load(fence) != 1) break;
+  uint32_t state;
+  while ((state = load(fence)) == 1) {
     ask_to_be_rung(v);
-    if (load(fence) != 1) break;
+    if ((state = load(fence)) != 1) break;
     if (v->ended) finish(v);
     sleep_until_something(v);
   }
-  return -(int32_t)load(fence);
+  // Of one look: the next may say something else.
+  const uint32_t error = 0u - state;
+  return error > 4095 ? EPROTO : (int)error;
 }
 
 // FNV-1a.
@@ -470,6 +478,7 @@ static uint32_t checksum(const uint8_t *bytes, uint32_t length) {
 
 static void use_frame(viewer_t *v, const frame_t *frame) {
   const uint32_t used = frame->words[D_USED];
+  v->looked_at = &v->buffers[frame->slot];
   const int failed = wait_for_fence(v, frame->slot);
   if (v->release_late) {
     set_bit(v, C_RELEASING, frame->slot, true);
@@ -479,8 +488,9 @@ static void use_frame(viewer_t *v, const frame_t *frame) {
   if (failed != 0) printf("frame %llu failed %d\n", (unsigned long long)frame->ticket, failed);
   else
     printf("frame %llu %u bytes %08x\n", (unsigned long long)frame->ticket, used,
-           checksum(v->buffers[frame->slot].bytes, used));
+           checksum(v->looked_at->bytes, used));
   fflush(stdout);
+  v->looked_at = NULL;
   if (v->release_late) {
     set_bit(v, C_RELEASING, frame->slot, false);
     ring_if_wanted(v);

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { text } from 'node:stream/consumers'
+import { compileViewer } from '../helpers/c-viewer.js'
 
 const MAIN = join(import.meta.dirname, '../../fuzz/main.js')
 
@@ -46,6 +47,11 @@ test('A watcher of a timeline gets checked seqnos or an error, whatever its owne
 
 test('A viewer gets checked frames or an error, whatever its camera does', (t) =>
   withstand(t, 'stream'))
+
+test('The viewer in C reads no byte that is not there, and leaves with one line, whatever its camera does', (t) => {
+  if (compileViewer(t, 'checked') === undefined) return undefined
+  return withstand(t, 'c-viewer')
+})
 
 test('A hub and a member of its domain go on whatever another member does', (t) =>
   withstand(t, 'domain'))

@@ -4,99 +4,36 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { DESCRIPTOR_WORDS } from '#src/interprocess/frame-descriptor.js'
 import { MessageType } from '#src/interprocess/link-message.js'
-import {
-  decodeJoin,
-  encodeBuffers,
-  encodeWelcome,
-  type BufferEntry,
-} from '#src/interprocess/queue-message.js'
+import { encodeBuffers } from '#src/interprocess/queue-message.js'
 import {
   descriptorAt,
   QUEUE_PUBLISHED,
   QUEUE_RING,
   QUEUE_SLOT_COUNT,
-  queuePageBytes,
 } from '#src/interprocess/queue-page.js'
-import { QueueProducer } from '#src/interprocess/queue-producer.js'
 import type { Words } from '#src/interprocess/words.js'
 import { connectFrames } from '#src/linux/connect-frames.js'
-import { Doorbell } from '#src/linux/doorbell.js'
 import type { FrameStream } from '#src/frames/frame-stream.js'
 import type { Link } from '#src/linux/link.js'
 import { MapMode, Mapping } from '#src/linux/mapping.js'
-import { createMemfd, roundUpToPages } from '#src/linux/memfd.js'
+import { createMemfd } from '#src/linux/memfd.js'
 import { native } from '#src/linux/native.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
-import { serveLinks } from '#src/linux/serve-links.js'
 import { device, regularFile, unsealedMemory } from '../helpers/hostile.js'
+import {
+  answerOne,
+  distorted,
+  entries,
+  Impostor,
+  PAGE_BYTES,
+  type WelcomeParts,
+} from '../helpers/impostor.js'
 import { countResources, settled } from '../helpers/leaks.js'
 import { socketPath } from '../helpers/socket-path.js'
-
-const BUFFERS = 3
-const PAGE_BYTES = roundUpToPages(queuePageBytes(BUFFERS))
-
-/** What a server sends; each part may be replaced by a wrong one. */
-interface WelcomeParts {
-  page: OwnedFd
-  bell: OwnedFd
-  buffers: OwnedFd[]
-  surplus: OwnedFd[]
-  payload: Uint8Array<ArrayBuffer>
-}
 
 function replace(fd: OwnedFd, by: OwnedFd): OwnedFd {
   fd.close()
   return by
-}
-
-/** A server that plays by the rules until it is told not to. */
-class Impostor implements Disposable {
-  readonly words: Words
-  readonly producer: QueueProducer
-  readonly bell = new Doorbell()
-  readonly #page = createMemfd('queue', PAGE_BYTES)
-  readonly #mapping = new Mapping(this.#page, PAGE_BYTES, MapMode.shared)
-
-  constructor() {
-    this.words = this.#mapping.words()
-    this.producer = new QueueProducer(this.words, BUFFERS)
-    for (let slot = 0; slot < BUFFERS; slot++) this.producer.equip(slot)
-  }
-
-  parts(): WelcomeParts {
-    return {
-      page: this.#page.dup(),
-      bell: this.bell.set.dup(),
-      buffers: Array.from({ length: BUFFERS }, () => createMemfd('frame', 4096)),
-      surplus: [],
-      payload: distorted({}),
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#page.close()
-    this.#mapping.close()
-    this.bell.close()
-  }
-}
-
-async function answerOne(
-  path: string,
-  answer: (link: Link) => Promise<void>,
-): Promise<{ served: Promise<void>; close: () => Promise<void> }> {
-  const server = await serveLinks(path)
-  const serve = async (): Promise<void> => {
-    for await (const link of server) {
-      const join = await link.next(MessageType.queueJoin)
-      if (join !== undefined) {
-        decodeJoin(join.payload)
-        for (const fd of join.fds) fd.close()
-        await answer(link)
-      }
-      return
-    }
-  }
-  return { served: serve(), close: () => server.close() }
 }
 
 /** Connects to an impostor that distorts its welcome, and checks that it is refused and leaves nothing. */
@@ -137,22 +74,6 @@ function impostorParts(
   const parts = impostor.parts()
   distort(parts, impostor)
   return parts
-}
-
-function distorted(welcome: Partial<Parameters<typeof encodeWelcome>[0]>): Uint8Array<ArrayBuffer> {
-  return encodeWelcome({
-    consumerIndex: 1,
-    slotCount: BUFFERS,
-    firstTicket: 1,
-    buffers: entries({}),
-    ...welcome,
-  })
-}
-
-/** Three buffers, the first of them distorted. */
-function entries(first: Partial<BufferEntry>): BufferEntry[] {
-  const faithful = (slot: number) => ({ slot, serial: 1, lengthBytes: 4096 })
-  return [{ ...faithful(0), ...first }, faithful(1), faithful(2)]
 }
 
 const distortions: readonly [string, RegExp, (parts: WelcomeParts, impostor: Impostor) => void][] =
