@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util'
 import { Fuzzer, type Target, type TargetReport } from './fuzzer.js'
 import { cViewer } from './targets/c-viewer.js'
 import { domain } from './targets/domain.js'
-import { stream, watcher } from './targets/guests.js'
+import { fences } from './targets/fences.js'
+import { hub, stream, watcher } from './targets/guests.js'
 import { owners } from './targets/owner.js'
 import { queue } from './targets/queue.js'
 
-const TARGETS: readonly Target[] = [queue, stream, cViewer, owners, watcher, domain]
+const TARGETS: readonly Target[] = [queue, stream, cViewer, owners, watcher, fences, domain, hub]
 
 const USAGE = `Usage: npm run fuzz -- [options]
   --seconds N    how long in all, 60 where absent

@@ -73,7 +73,10 @@ export async function visitTimeline(path: string): Promise<Visit> {
   return { seen, violations, ...end }
 }
 
-async function endOf(visit: () => Promise<void>): Promise<{ code: string; message: string }> {
+/** How a program ended that may be told an error. */
+export async function endOf(
+  visit: () => Promise<void>,
+): Promise<{ code: string; message: string }> {
   try {
     await visit()
     return { code: '', message: '' }

@@ -4,7 +4,10 @@ import { Member } from '../../chaos/child/member.js'
 import { Owner } from '../../chaos/child/owner.js'
 import { Viewer } from '../../chaos/child/viewer.js'
 import { Watcher } from '../../chaos/child/watcher.js'
+import { visitDomain } from './domain-guest.js'
+import { Giver, Taker } from './exchange.js'
 import { visitQueue, visitTimeline } from './guest.js'
+import { news } from './news.js'
 
 interface Roles {
   camera: Camera
@@ -13,9 +16,13 @@ interface Roles {
   owner: Owner
   watcher: Watcher
   member: Member
+  giver: Giver
+  taker: Taker
 }
 
-const parts = { Camera, Member, Owner, Viewer, Watcher, visitQueue, visitTimeline, my: {} as Roles }
+const visits = { visitDomain, visitQueue, visitTimeline }
+const roles = { Camera, Giver, Member, Owner, Taker, Viewer, Watcher }
+const parts = { ...roles, ...visits, news, my: {} as Roles }
 
 declare global {
   var honest: typeof parts

@@ -1,21 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createTimeline, type DmaBuf } from '#src/index.js'
+import { createTimeline, DmaBufError, type DmaBuf } from '#src/index.js'
 import { errnoName } from '#src/core/errors.js'
 import {
   connectFrames,
   connectLink,
   joinDomain,
+  receiveFence,
   receiveTimeline,
   serveFrames,
   serveLinks,
+  shareFence,
   shareTimeline,
   type Frame,
+  type Link,
 } from '#src/linux/index.js'
 import { native } from '#src/linux/native.js'
 import { decodeMessage, encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { Random } from '../../tests/helpers/random.js'
 import { evilFds, evilMessage, garbage } from './evil.js'
 import { behave, scribble, slip } from './mutant.js'
+import { serveWhile } from './serving.js'
 
 /** How an honest peer answered: the errno and the reason of its goodbye. */
 export interface Refusal {
@@ -24,7 +28,7 @@ export interface Refusal {
 }
 
 /** What a hostile peer pretends to be. */
-export type Disguise = 'viewer' | 'watcher' | 'member'
+export type Disguise = 'viewer' | 'watcher' | 'member' | 'exchanger'
 
 const STEPS = 12
 
@@ -153,9 +157,42 @@ async function beMember(path: string, random: Random, stayMs: number): Promise<v
   }
 }
 
-const DISGUISES = { viewer: beViewer, watcher: beWatcher, member: beMember }
+async function beExchanger(path: string, random: Random, stayMs: number): Promise<void> {
+  const link = await connectLink(path)
+  const endMs = performance.now() + stayMs
+  const work = createTimeline('evil')
+  const taking = takeFences(link)
+  try {
+    for (let step = random.below(30); step > 0 || performance.now() < endMs; step--) {
+      const fence = work.fence(work.value + 1 + random.below(3))
+      const sharing = shareFence(fence, link, { timeoutMs: 50 }).catch(() => {})
+      if (random.chance(0.5)) await sharing
+      if (random.chance(0.5)) work.signal(work.value + 1)
+      if (random.chance(0.1)) work.fail(work.value + 1, new DmaBufError('EIO', 'evil', 'It failed'))
+      if (random.chance(0.5)) scribble(random.below(20))
+      if (random.chance(0.3) || step <= 0) await delay(random.below(2))
+    }
+  } finally {
+    await link.close()
+    await taking
+    work.close()
+  }
+}
 
-let serving: { stop(): Promise<void> } | undefined
+async function takeFences(link: Link): Promise<void> {
+  try {
+    for (;;) (await receiveFence(link)).addCallback(() => {})
+  } catch {
+    // The link has ended, or what came was too spoilt.
+  }
+}
+
+const DISGUISES = {
+  viewer: beViewer,
+  watcher: beWatcher,
+  member: beMember,
+  exchanger: beExchanger,
+}
 
 /** Serves what looks like a queue, until stopServing(). */
 export async function serveEvilFrames(path: string, seed: number): Promise<void> {
@@ -164,28 +201,18 @@ export async function serveEvilFrames(path: string, seed: number): Promise<void>
   const format = { fourcc: 'NV12', width: 64, height: 32 }
   const queue = await serveFrames(path, random.chance(0.5) ? options : { ...options, format })
   const work = createTimeline('evil')
-  let stopped = false
   const publish = async (): Promise<void> => {
-    while (!stopped) {
-      const frame = queue.tryDequeue()
-      const damage = [{ x: 0, y: 0, width: 8, height: 8 }]
-      const fence = random.chance(0.3) ? { fence: work.fence() } : {}
-      const more = random.chance(0.3) && frame?.format !== undefined ? { damage } : {}
-      frame?.queue({ ...fence, ...more })
-      if (random.chance(0.5)) work.signal(work.value + 1)
-      if (random.chance(0.05)) await queue.resize(random.chance(0.5) ? format : 8192)
-      if (random.chance(0.4)) scribble(random.below(12))
-      await delay(random.below(3))
-    }
-    await queue.close()
+    const frame = queue.tryDequeue()
+    const damage = [{ x: 0, y: 0, width: 8, height: 8 }]
+    const fence = random.chance(0.3) ? { fence: work.fence() } : {}
+    const more = random.chance(0.3) && frame?.format !== undefined ? { damage } : {}
+    frame?.queue({ ...fence, ...more })
+    if (random.chance(0.5)) work.signal(work.value + 1)
+    if (random.chance(0.05)) await queue.resize(random.chance(0.5) ? format : 8192)
+    if (random.chance(0.4)) scribble(random.below(12))
+    await delay(random.below(3))
   }
-  const loop = publish().catch(() => {})
-  serving = {
-    stop: async () => {
-      stopped = true
-      await loop
-    },
-  }
+  serveWhile(publish, () => queue.close())
 }
 
 /** Serves what looks like a timeline, until stopServing(). */
@@ -193,7 +220,6 @@ export async function serveEvilTimeline(path: string, seed: number): Promise<voi
   const random = slip(seed)
   const timeline = createTimeline('evil')
   const listener = await serveLinks(path)
-  let stopped = false
   const serve = async (): Promise<void> => {
     for await (const link of listener) {
       link.onEnd(() => void link.close())
@@ -201,28 +227,13 @@ export async function serveEvilTimeline(path: string, seed: number): Promise<voi
     }
   }
   const signal = async (): Promise<void> => {
-    while (!stopped) {
-      timeline.signal(timeline.value + 1 + random.below(3))
-      if (random.chance(0.4)) scribble(random.below(12))
-      await delay(random.below(3))
-    }
-    if (random.chance(0.5)) timeline.close()
-    await listener.close()
+    timeline.signal(timeline.value + 1 + random.below(3))
+    if (random.chance(0.4)) scribble(random.below(12))
+    await delay(random.below(3))
   }
   void serve().catch(() => {})
-  const loop = signal().catch(() => {})
-  serving = {
-    stop: async () => {
-      stopped = true
-      await loop
-    },
-  }
-}
-
-/** Leaves, honestly or not. */
-export async function stopServing(): Promise<void> {
-  const one = serving
-  serving = undefined
-  await one?.stop()
-  behave()
+  serveWhile(signal, async () => {
+    if (random.chance(0.5)) timeline.close()
+    await listener.close()
+  })
 }

@@ -68,7 +68,7 @@ async function progress(one: Process): Promise<readonly string[]> {
         .until(() => goesOn() || member.report().end !== undefined, undefined, 10_000)
         .catch(() => {})
       const { violations, end, locked } = member.report()
-      const wrong = [...violations]
+      const wrong = [...honest.news(violations)]
       if (end !== undefined) wrong.push(`an honest member ended with ${end}`)
       else if (!goesOn())
         wrong.push(

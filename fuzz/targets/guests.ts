@@ -35,6 +35,18 @@ export const watcher: Target = {
   },
 }
 
+/** Two members that mean well, and hubs that do not. */
+export const hub: Target = {
+  name: 'hub',
+  about: 'two honest members of domains whose hubs, and other members, attack them',
+  open: openGuest,
+  attack: async (fuzzer, seed) => {
+    const visit = (path: string): Promise<Visit> =>
+      guest.run((_, at) => honest.visitDomain(at), path)
+    return meet(fuzzer, { seed, visit, kind: 'domain' })
+  },
+}
+
 let guest: Process
 
 async function openGuest(fuzzer: Fuzzer): Promise<void> {
@@ -43,13 +55,18 @@ async function openGuest(fuzzer: Fuzzer): Promise<void> {
 
 async function meet(
   fuzzer: Fuzzer,
-  how: { seed: number; visit: (path: string) => Promise<Visit>; kind: 'frames' | 'timeline' },
+  how: {
+    seed: number
+    visit: (path: string) => Promise<Visit>
+    kind: 'frames' | 'timeline' | 'domain'
+  },
 ): Promise<readonly string[]> {
   const path = fuzzer.freshPath()
   const hostile = await fuzzer.hostile()
   const serving = hostile.run(
     async (_, at, s, kind) => {
       if (kind === 'frames') await globalThis.hostile.serveEvilFrames(at, s)
+      else if (kind === 'domain') await globalThis.hostile.serveEvilDomain(at, s)
       else await globalThis.hostile.serveEvilTimeline(at, s)
     },
     path,

@@ -66,7 +66,7 @@ async function progress(): Promise<readonly string[]> {
       const before = honest.my.watcher.report().signaled
       await resources.until(() => honest.my.watcher.report().signaled >= before + 5).catch(() => {})
       const { signaled, deaths, violations } = honest.my.watcher.report()
-      const wrong = [...violations]
+      const wrong = [...honest.news(violations)]
       if (signaled < before + 5)
         wrong.push(`an honest watcher stands still, the owner at ${reached}`)
       if (deaths > 0) wrong.push('an honest watcher heard of a death')

@@ -98,7 +98,7 @@ async function progress(): Promise<readonly string[]> {
         if (end !== undefined) wrong.push(`an honest viewer ended with ${end.code}`)
         else if (!has()) wrong.push(`an honest viewer never saw frame ${wanted}`)
         if (torn > 0) wrong.push(`${torn} torn frames`)
-        wrong.push(...violations)
+        wrong.push(...honest.news(violations))
       }
       return wrong
     }, published),

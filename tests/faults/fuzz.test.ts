@@ -53,5 +53,11 @@ test('The viewer in C reads no byte that is not there, and leaves with one line,
   return withstand(t, 'c-viewer')
 })
 
+test('Two processes that share fences decide alone what becomes of their own, whatever a third does', (t) =>
+  withstand(t, 'fences'))
+
+test('Members of a domain get an error or go on, whatever their hub and its other members do', (t) =>
+  withstand(t, 'hub'))
+
 test('A hub and a member of its domain go on whatever another member does', (t) =>
   withstand(t, 'domain'))
