@@ -20,9 +20,9 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
         },
         {
           file: 'src/interprocess/queue-producer.ts',
-          find: '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
+          find: '    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
           replace:
-            '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n    writeFacts(this.#words, base, ticket, facts)\n',
+            '    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)\n    writeFacts(this.#words, base, ticket, facts)\n',
         },
       ],
     },
@@ -198,9 +198,9 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
         },
         {
           file: 'src/interprocess/queue-producer.ts',
-          find: '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
+          find: '    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
           replace:
-            '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n    storeFenceStatus(this.#words, base, fenceStatus)\n',
+            '    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)\n    storeFenceStatus(this.#words, base, fenceStatus)\n',
         },
       ],
     },
@@ -271,9 +271,9 @@ export const mutations: ReadonlyMap<string, Mistake> = new Map([
         },
         {
           file: 'src/interprocess/queue-producer.ts',
-          find: '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
+          find: '    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)\n',
           replace:
-            '    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)\n    writeBufferSerial(this.#words, base, state.serial)\n',
+            '    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)\n    writeBufferSerial(this.#words, base, state.serial)\n',
         },
       ],
     },

@@ -13,7 +13,7 @@ import {
   type MemberLayout,
 } from './member-page.js'
 import { isGranted } from './seqno-wish.js'
-import { storeCounter } from './shared-counter.js'
+import { readNumber, storeNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 /** One use of one slot: what a fence of another process is named by, with its seqno. */
@@ -82,7 +82,7 @@ export class FenceBoard {
     this.#waker = waker
     this.#pins = new Int32Array(layout.shape.slots)
     this.#logged = logged
-    if (logged > 0) storeCounter(words, MEMBER_LOG, logged)
+    if (logged > 0) storeNumber(words, MEMBER_LOG, logged)
     for (let slot = 0; generation > 0 && slot < layout.shape.slots; slot++)
       words.store(layout.slotAt(slot) + SLOT_GENERATION, -generation)
   }
@@ -132,7 +132,7 @@ export class FenceBoard {
     words.store(at + SLOT_ERRNO, 0)
     words.write(at + SLOT_NEXT, 0)
     words.write(at + SLOT_NEXT_GENERATION, 0)
-    storeCounter(words, at + SLOT_COUNTER, value)
+    storeNumber(words, at + SLOT_COUNTER, value)
     // Last: whoever finds it may read the rest.
     words.store(at + SLOT_GENERATION, generation)
     this.#pins[slot] = 1
@@ -160,8 +160,8 @@ export class FenceBoard {
   signal(slot: number, seqno: number): void {
     const words = this.#words
     const at = this.layout.slotAt(slot) + SLOT_COUNTER
-    const before = this.#counterAt(at)
-    storeCounter(words, at, seqno)
+    const before = readNumber(words, at)
+    storeNumber(words, at, seqno)
     this.#log(slot)
     let sleeps = false
     for (const { member, words: theirs, block } of this.#watchers) {
@@ -213,7 +213,7 @@ export class FenceBoard {
   #stop(slot: number, errno: number, seqno: number): void {
     const words = this.#words
     const at = this.layout.slotAt(slot)
-    if (seqno > this.#counterAt(at + SLOT_COUNTER)) storeCounter(words, at + SLOT_COUNTER, seqno)
+    if (seqno > readNumber(words, at + SLOT_COUNTER)) storeNumber(words, at + SLOT_COUNTER, seqno)
     // Last: whoever sees it finds the final counter and the next slot.
     words.store(at + SLOT_ERRNO, errno)
     this.#log(slot)
@@ -226,13 +226,9 @@ export class FenceBoard {
     if (sleeps) this.#waker.wake(slot)
   }
 
-  #counterAt(at: number): number {
-    return this.#words.read(at + 1) * 2 ** 32 + (this.#words.read(at) >>> 0)
-  }
-
   #log(slot: number): void {
     this.#words.store(this.layout.log + (this.#logged % LOG_ENTRIES), slot)
-    storeCounter(this.#words, MEMBER_LOG, ++this.#logged)
+    storeNumber(this.#words, MEMBER_LOG, ++this.#logged)
   }
 
   /** Tries to take back so many of the retired slots, the oldest first. */

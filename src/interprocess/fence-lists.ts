@@ -6,6 +6,7 @@ import {
   listEntryAt,
   MAX_LIST_ENTRIES,
 } from './member-page.js'
+import { loadNumber, storeNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 // The fences that one member has added to one buffer, in that member's page (see member-page.ts): a version word and
@@ -18,8 +19,6 @@ import type { Words } from './words.js'
 
 /** The highest place in the order of usages: BOOKKEEP. */
 const MAX_USAGE = 3
-
-const WORD = 2 ** 32
 
 /** How often a list may change while it is read before whoever writes it counts as hostile. */
 const READS = 1000
@@ -64,8 +63,7 @@ export class FenceListWriter {
       const { slot, generation, seqno, usage } = fences[i]!
       words.store(at, slot)
       words.store(at + 1, generation)
-      words.store(at + 2, seqno | 0)
-      words.store(at + 3, Math.floor(seqno / WORD))
+      storeNumber(words, at + 2, seqno)
       words.store(at + 4, usage)
     }
     this.#version = version
@@ -137,8 +135,7 @@ export class FenceListReader {
   #entry(at: number): ListedFence | undefined {
     const slot = this.#words.load(at)
     const generation = this.#words.load(at + 1)
-    const low = this.#words.load(at + 2) >>> 0
-    const seqno = this.#words.load(at + 3) * WORD + low
+    const seqno = loadNumber(this.#words, at + 2)
     const usage = this.#words.load(at + 4)
     if (slot < 0 || slot >= this.#slots || generation <= 0) return undefined
     if (!Number.isSafeInteger(seqno) || seqno < 1) return undefined

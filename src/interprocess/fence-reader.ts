@@ -9,6 +9,7 @@ import {
 } from './member-page.js'
 import { RemoteLine, type LineListener, type SlotKeeper } from './remote-line.js'
 import { wishOf } from './seqno-wish.js'
+import { loadNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 /** A slot of another member while lines of ours look at it. */
@@ -158,9 +159,7 @@ export class FenceReader implements SlotKeeper {
   // Undefined for what is no count. One that is read while it passes 2^32 is too small: both reads of a look
   // being wrong by as much as to fit would take twice 2^32 changes within it.
   #logged(): number | undefined {
-    const high = this.theirs.load(MEMBER_LOG + 1)
-    const low = this.theirs.load(MEMBER_LOG)
-    const value = (high >>> 0) * 2 ** 32 + (low >>> 0)
+    const value = loadNumber(this.theirs, MEMBER_LOG)
     return Number.isSafeInteger(value) ? value : undefined
   }
 }

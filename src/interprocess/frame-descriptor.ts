@@ -1,5 +1,6 @@
 import { DmaBufError } from '../core/errors.js'
 import { MAX_SIDE_PIXELS, type LaidOutFormat, type Plane } from '../core/frame/format.js'
+import { readNumber, writeNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 /** A part of a frame, in pixels. */
@@ -50,17 +51,7 @@ const FENCE = 60
 export const FENCE_READY = 0
 export const FENCE_PENDING = 1
 
-const HIGH = 2 ** 32
 const MATRICES = ['bt601', 'bt709', 'bt2020'] as const
-
-function write64(words: Words, index: number, value: number): void {
-  words.write(index, value | 0)
-  words.write(index + 1, Math.floor(value / HIGH) | 0)
-}
-
-function read64(words: Words, index: number): number {
-  return (words.read(index + 1) >>> 0) * HIGH + (words.read(index) >>> 0)
-}
 
 /** The facts with the frame's position in the queue, from 1: its sequence number. */
 export interface NumberedFacts extends FrameFacts {
@@ -70,9 +61,9 @@ export interface NumberedFacts extends FrameFacts {
 /** Writes what changes from frame to frame. */
 export function writeFacts(words: Words, base: number, ticket: number, facts: FrameFacts): void {
   const { damage } = facts
-  write64(words, base + TICKET, ticket)
+  writeNumber(words, base + TICKET, ticket)
   words.write(base + LENGTH, facts.lengthBytes)
-  write64(words, base + TIMESTAMP, facts.timestampNs)
+  writeNumber(words, base + TIMESTAMP, facts.timestampNs)
   const count = damage.length > MAX_DAMAGE ? 0 : damage.length
   words.write(base + DAMAGE_COUNT, count)
   for (let i = 0; i < count; i++) {
@@ -101,9 +92,9 @@ export function readFacts(
   const count = words.read(base + DAMAGE_COUNT) >>> 0
   if (lengthBytes > capacity || count > MAX_DAMAGE) throw nonsense('sizes beyond its buffer')
   return {
-    ticket: read64(words, base + TICKET),
+    ticket: readNumber(words, base + TICKET),
     lengthBytes,
-    timestampNs: read64(words, base + TIMESTAMP),
+    timestampNs: readNumber(words, base + TIMESTAMP),
     damage: count === 0 ? NO_DAMAGE : readDamage(words, { base, count, format }),
   }
 }
@@ -139,7 +130,7 @@ function readDamage(
 
 /** Which frame a descriptor describes. */
 export function readTicket(words: Words, base: number): number {
-  return read64(words, base + TICKET)
+  return readNumber(words, base + TICKET)
 }
 
 /** Says which buffer of its slot a frame is in. */

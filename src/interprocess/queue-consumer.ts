@@ -12,7 +12,8 @@ import {
   type NumberedFacts,
 } from './frame-descriptor.js'
 import * as page from './queue-page.js'
-import { CounterReader, storeCounter } from './shared-counter.js'
+import { CounterReader } from './shared-counter.js'
+import { storeNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 /** How a consumer takes frames: every one in order, or always the newest. */
@@ -100,7 +101,7 @@ export class QueueConsumer {
     this.bell = new BellWish(own, page.CONSUMER_BELL)
     this.producerBell = new BellWatch(queue, page.QUEUE_BELL)
     this.epoch = new CounterReader(queue, page.QUEUE_EPOCH).load()
-    storeCounter(own, page.CONSUMER_CURSOR, firstTicket)
+    storeNumber(own, page.CONSUMER_CURSOR, firstTicket)
   }
 
   /** Frames held now, without those that are given back but still in use. */
@@ -231,7 +232,7 @@ export class QueueConsumer {
         throw new DmaBufError('EPROTO', 'receive', `Frame ${ticket} was ready, and is not any more`)
       const missed = ticket - this.#cursor
       this.#cursor = ticket + 1
-      storeCounter(own, page.CONSUMER_CURSOR, this.#cursor)
+      storeNumber(own, page.CONSUMER_CURSOR, this.#cursor)
       this.#held++
       return { bufferIndex: slot, facts, format, missed, fenceStatus }
     } catch (error) {

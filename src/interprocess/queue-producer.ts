@@ -12,7 +12,7 @@ import {
 } from './frame-descriptor.js'
 import type { QueueMode } from './queue-consumer.js'
 import * as page from './queue-page.js'
-import { storeCounter } from './shared-counter.js'
+import { storeNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 /** Why a buffer is not free: what a consumer holds, still uses, and has not read. */
@@ -73,7 +73,7 @@ export class QueueProducer {
         fenceStatus: FENCE_READY,
       })
     this.bell = new BellWish(words, page.QUEUE_BELL)
-    storeCounter(words, page.QUEUE_EPOCH, epoch)
+    storeNumber(words, page.QUEUE_EPOCH, epoch)
     words.store(page.QUEUE_SLOT_COUNT, slotCount)
     words.store(1, page.QUEUE_VERSION)
     words.store(0, page.QUEUE_MAGIC)
@@ -200,7 +200,7 @@ export class QueueProducer {
     state.fenceStatus = fenceStatus
     this.#newest = slot
     this.#published = ticket
-    storeCounter(this.#words, page.QUEUE_PUBLISHED, ticket)
+    storeNumber(this.#words, page.QUEUE_PUBLISHED, ticket)
     if (fenceStatus !== FENCE_PENDING) this.#becomeReady(slot)
     return ticket
   }
@@ -264,7 +264,7 @@ export class QueueProducer {
     if (ticket <= this.#ready) return
     this.#ready = ticket
     this.#newestReady = slot
-    storeCounter(this.#words, page.QUEUE_READY, ticket)
+    storeNumber(this.#words, page.QUEUE_READY, ticket)
   }
 
   #tellToLeave(index: number, on: boolean): void {

@@ -1,4 +1,5 @@
 import { LOCK_STAMP, LOCK_STATE } from './member-page.js'
+import { loadNumber, storeNumber } from './two-words.js'
 import type { Words } from './words.js'
 
 // A lock that several members share, without a word that two of them write. Each member has, per buffer, four
@@ -15,8 +16,6 @@ const WAITING = 3
 const PHASE = 3
 const CONTEXT = 4
 const SERIAL = 8
-
-const WORD = 2 ** 32
 
 /** How often to look at a younger claim that is about to give way, before sleeping until it has. */
 const LOOKS = 64
@@ -150,8 +149,7 @@ export class SharedLock {
     const { words } = this.#group
     this.#serial = (this.#serial + 1) & 0x1fffffff
     // The phase in the page is `none` or `waiting` now: nobody takes the stamp for that of a claim.
-    words.store(this.#at + LOCK_STAMP, request.stamp | 0)
-    words.store(this.#at + LOCK_STAMP + 1, Math.floor(request.stamp / WORD))
+    storeNumber(words, this.#at + LOCK_STAMP, request.stamp)
     words.store(this.#at + LOCK_STATE, this.#word(phase, request))
   }
 
@@ -211,11 +209,9 @@ export class SharedLock {
     { stamp }: LockRequest,
   ): 'older' | 'younger' | undefined {
     const { words, index } = member
-    const low = words.load(this.#at + LOCK_STAMP) >>> 0
-    const high = words.load(this.#at + LOCK_STAMP + 1) >>> 0
+    const other = loadNumber(words, this.#at + LOCK_STAMP)
     // A claim that became a hold has the same serial and the same stamp.
     if ((words.load(this.#at + LOCK_STATE) | PHASE) !== (word | PHASE)) return undefined
-    const other = high * WORD + low
     if (other !== stamp) return other < stamp ? 'older' : 'younger'
     return index < this.#group.index ? 'older' : 'younger'
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LOG_ENTRIES, MEMBER_LOG } from '#src/interprocess/member-page.js'
-import { storeCounter } from '#src/interprocess/shared-counter.js'
+import { storeNumber } from '#src/interprocess/two-words.js'
 import { FenceRig, Heard, watch } from '../helpers/fence-rig.js'
 import { Interruption } from '../helpers/hooked-words.js'
 
@@ -179,7 +179,7 @@ test('FenceReader.catchUp sees every change while the counter of the log passes 
 })
 
 test('FenceReader.catchUp that is stopped for 2^32 changes within a look takes no old count for a new one', () => {
-  const interruption = new Interruption(1, () => storeCounter(rig.page, MEMBER_LOG, 2 ** 32 + 150))
+  const interruption = new Interruption(1, () => storeNumber(rig.page, MEMBER_LOG, 2 ** 32 + 150))
   const rig = new FenceRig({ reader: interruption.wrap, start: { logged: 100 } })
   const slot = rig.allocate()
   const heard = new Heard()
@@ -187,7 +187,7 @@ test('FenceReader.catchUp that is stopped for 2^32 changes within a look takes n
   rig.board.signal(slot.slot, 1)
   // As after many more changes, of another slot: all but the last words of the count.
   for (let i = 0; i < LOG_ENTRIES; i++) rig.page.store(rig.layout.log + i, 3)
-  storeCounter(rig.page, MEMBER_LOG, 2 ** 32 - 1)
+  storeNumber(rig.page, MEMBER_LOG, 2 ** 32 - 1)
   interruption.arm()
   rig.reader.catchUp()
   assert.equal(heard.value, 1)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createTimeline } from '#src/index.js'
 import { SLOT_COUNTER } from '#src/interprocess/member-page.js'
-import { storeCounter } from '#src/interprocess/shared-counter.js'
+import { storeNumber } from '#src/interprocess/two-words.js'
 import { LinkMember } from '#src/linux/link-member.js'
 import { inheritLink, linkPair } from '#src/linux/link-pair.js'
 import { receiveTimeline } from '#src/linux/remote-timeline.js'
@@ -306,7 +306,7 @@ test('A timeline whose page goes back keeps its value, and a blocking wait still
   assert.equal(timeline.value, 9)
   const { own } = LinkMember.of(owner)
   for (const value of [3, 0, 2 ** 53, Number.MAX_VALUE]) {
-    storeCounter(own.page.words, own.layout.slotAt(0) + SLOT_COUNTER, value)
+    storeNumber(own.page.words, own.layout.slotAt(0) + SLOT_COUNTER, value)
     assert.equal(timeline.value, 9)
   }
   assert.throws(() => timeline.waitSync(10, { timeoutMs: 30 }), { code: 'ETIMEDOUT' })

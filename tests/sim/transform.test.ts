@@ -83,6 +83,7 @@ const STEPPED_TESTS = [
   'queue-consumer.hostile',
   'queue-producer',
   'shared-counter',
+  'two-words',
 ]
 
 test('The tests of the protocol pass over the stepped source as over the source', () => {
