@@ -116,7 +116,10 @@ export class QueueConsumer {
 
   /** Whether a frame waits to be taken. */
   get hasFrame(): boolean {
-    return this.#nextTicket() > 0
+    const ticket = this.#publishedTicket()
+    if (ticket === 0 || !this.#waits || this.#options.mode === 'latest') return ticket > 0
+    const slot = this.#slotAt(ticket)
+    return !this.#isSlot(slot) || this.fenceStatus(slot) !== FENCE_PENDING
   }
 
   /**
@@ -128,7 +131,7 @@ export class QueueConsumer {
   acquire(): ClaimedFrame | undefined {
     // Looking at the link may call somebody who calls us: the frame is the outer call's.
     if (this.isFull || this.#acquiring) return undefined
-    const ticket = this.#nextTicket()
+    const ticket = this.#publishedTicket()
     if (ticket === 0) return undefined
     this.#acquiring = true
     try {
@@ -176,25 +179,22 @@ export class QueueConsumer {
     this.#pendingStatus = -errno
   }
 
-  /** The ticket to take next; 0 where there is none. */
-  #nextTicket(): number {
-    if (this.#options.mode === 'latest') {
-      const newest = this.#newest.load()
-      return newest >= this.#cursor ? newest : 0
-    }
-    if (this.#published.load() < this.#cursor) return 0
-    // It is unread, so nobody rewrites its descriptor: looking at it needs no claim.
-    if (!this.#waits) return this.#cursor
-    const slot = this.#slotAt(this.#cursor)
-    const isKnown = slot >= 0 && slot < this.#options.slotCount
-    return isKnown && this.fenceStatus(slot) === FENCE_PENDING ? 0 : this.#cursor
+  /** The ticket to take next, as far as the counters say; 0 where there is none. */
+  #publishedTicket(): number {
+    if (this.#options.mode === 'fifo')
+      return this.#published.load() < this.#cursor ? 0 : this.#cursor
+    const newest = this.#newest.load()
+    return newest >= this.#cursor ? newest : 0
   }
 
-  // Not read yet, so the producer keeps it for us, unless we were told to leave.
+  // Not read yet, so the producer keeps it for us, unless we were told to leave: its fence can be looked at before
+  // it is claimed.
   #take(ticket: number): ClaimedFrame | undefined {
     const slot = this.#slotOf(ticket)
+    const fenceStatus = this.#waits ? this.fenceStatus(slot) : undefined
+    if (fenceStatus === FENCE_PENDING) return undefined
     this.#setClaim(slot, true)
-    return this.#claimed(ticket, slot)
+    return this.#claimed(ticket, slot, fenceStatus)
   }
 
   #takeNewest(newest: number): ClaimedFrame | undefined {
@@ -212,7 +212,7 @@ export class QueueConsumer {
   }
 
   // Whoever is told to leave is told before the producer looks for its claims; we look after claiming.
-  #claimed(ticket: number, slot: number): ClaimedFrame | undefined {
+  #claimed(ticket: number, slot: number, settled?: number): ClaimedFrame | undefined {
     try {
       const { queue, own } = this.#options
       const base = page.descriptorAt(slot)
@@ -227,7 +227,8 @@ export class QueueConsumer {
       const format = this.#formatOf(slot, bufferSerial, capacity)
       const facts = readFacts(queue, base, capacity, format)
       checkTicket(ticket, facts.ticket)
-      const fenceStatus = this.fenceStatus(slot)
+      // Not before the link was read: a producer that has died fails what is pending.
+      const fenceStatus = settled ?? this.fenceStatus(slot)
       if (this.#waits && fenceStatus === FENCE_PENDING)
         throw new DmaBufError('EPROTO', 'receive', `Frame ${ticket} was ready, and is not any more`)
       const missed = ticket - this.#cursor
@@ -269,19 +270,21 @@ export class QueueConsumer {
   }
 
   #slotAt(ticket: number): number {
-    return this.#options.queue.read(page.QUEUE_RING + (ticket % page.RING_SIZE))
+    return this.#options.queue.read(page.ringAt(ticket))
   }
 
   #slotOf(ticket: number): number {
     const slot = this.#slotAt(ticket)
-    const { slotCount } = this.#options
-    if (slot < 0 || slot >= slotCount)
-      throw new DmaBufError(
-        'EPROTO',
-        'receive',
-        `The producer named buffer ${slot} of ${slotCount}`,
-      )
-    return slot
+    if (this.#isSlot(slot)) return slot
+    throw new DmaBufError(
+      'EPROTO',
+      'receive',
+      `The producer named buffer ${slot} of ${this.#options.slotCount}`,
+    )
+  }
+
+  #isSlot(slot: number): boolean {
+    return slot >= 0 && slot < this.#options.slotCount
   }
 
   // A producer that looked meanwhile took the buffer for held, and may be asleep.

@@ -36,6 +36,12 @@ export const CONSUMER_RELEASING = 14
 /** Bytes of a consumer's page. */
 export const CONSUMER_PAGE_BYTES = 4096
 
+/** Word offset of the ring's entry for a ticket. */
+export function ringAt(ticket: number): number {
+  // As a division's rest, which takes far longer once the ticket is no small integer to the compiler.
+  return QUEUE_RING + (ticket & (RING_SIZE - 1))
+}
+
 /** Word offset of a slot's descriptor. */
 export function descriptorAt(slot: number): number {
   return QUEUE_DESCRIPTORS + slot * DESCRIPTOR_WORDS

@@ -194,7 +194,7 @@ export class QueueProducer {
     writeFacts(this.#words, base, ticket, facts)
     writeBufferSerial(this.#words, base, state.serial)
     if (state.fenceStatus !== fenceStatus) storeFenceStatus(this.#words, base, fenceStatus)
-    this.#words.write(page.QUEUE_RING + (ticket % page.RING_SIZE), slot)
+    this.#words.write(page.ringAt(ticket), slot)
     state.filling = false
     state.ticket = ticket
     state.fenceStatus = fenceStatus

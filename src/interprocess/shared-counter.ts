@@ -1,4 +1,4 @@
-import { loadNumber } from './two-words.js'
+import { numberOf } from './two-words.js'
 import type { Words } from './words.js'
 
 /**
@@ -9,6 +9,8 @@ export class CounterReader {
   readonly #words: Words
   readonly #index: number
   #value: number
+  /** What the high word was when it was last ordered before the low one. */
+  #high = 0
 
   constructor(words: Words, index: number, floor = 0) {
     this.#words = words
@@ -23,8 +25,12 @@ export class CounterReader {
 
   /** Looks at the page, and says the highest value seen so far. */
   load(): number {
-    // With a low word that is newer than the high one, the value is too small and the latch keeps it out.
-    const value = loadNumber(this.#words, this.#index)
+    // High first: with a low word that is newer than it, the value is too small and the latch keeps it out. While it
+    // is what it was nothing has to be ordered, since it never comes back to that: a plain look will do, and costs
+    // a tenth.
+    if (this.#words.read(this.#index + 1) !== this.#high)
+      this.#high = this.#words.load(this.#index + 1)
+    const value = numberOf(this.#high, this.#words.load(this.#index))
     if (value > this.#value && Number.isSafeInteger(value)) this.#value = value
     return this.#value
   }

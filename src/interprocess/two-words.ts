@@ -5,6 +5,11 @@ import type { Words } from './words.js'
 
 const WORD = 2 ** 32
 
+/** The number of two words. */
+export function numberOf(high: number, low: number): number {
+  return (high >>> 0) * WORD + (low >>> 0)
+}
+
 /** Writes a number as payload: plain. */
 export function writeNumber(words: Words, index: number, value: number): void {
   words.write(index, value | 0)
@@ -13,7 +18,7 @@ export function writeNumber(words: Words, index: number, value: number): void {
 
 /** Reads a number that is payload, or that we have written ourselves: plain. */
 export function readNumber(words: Words, index: number): number {
-  return (words.read(index + 1) >>> 0) * WORD + (words.read(index) >>> 0)
+  return numberOf(words.read(index + 1), words.read(index))
 }
 
 /**
@@ -34,5 +39,5 @@ export function storeNumber(words: Words, index: number, value: number): void {
  * The high word first: of a number that rises meanwhile comes one that it had, or one that is too small.
  */
 export function loadNumber(words: Words, index: number): number {
-  return (words.load(index + 1) >>> 0) * WORD + (words.load(index) >>> 0)
+  return numberOf(words.load(index + 1), words.load(index))
 }
