@@ -46,7 +46,7 @@ export class Bystander {
 
   /** One who joins it. */
   static async join(path: string): Promise<Bystander> {
-    const domain = await joinDomain(path)
+    const domain = await joinDomain(path, { timeoutMs: BOUND_MS })
     const buffers: DmaBuf[] = []
     try {
       const wait = { waitForBuffer: true, timeoutMs: BOUND_MS }

@@ -17,7 +17,7 @@ export class Guest {
   }
 
   static async join(path: string): Promise<Guest> {
-    const domain = await joinDomain(path)
+    const domain = await joinDomain(path, { timeoutMs: 20_000 })
     const buffers: DmaBuf[] = []
     for (const name of STEP_BUFFERS) buffers.push(await domain.open(name))
     return new Guest(domain, buffers)

@@ -1,4 +1,4 @@
-import { createTimeline } from '#src/index.js'
+import { createTimeline, DmaBufError } from '#src/index.js'
 import {
   connectFrames,
   connectLink,
@@ -145,6 +145,12 @@ const owner: Readonly<Record<string, Prepare>> = {
   signal: async (path) => {
     const timeline = await shared(path)
     return { ready: async () => timeline.signal(1), act: () => timeline.signal(3) }
+  },
+  // The timeline goes on in another slot.
+  fail: async (path) => {
+    const timeline = await shared(path)
+    const error = new DmaBufError('EIO', 'work', 'It went wrong')
+    return { ready: async () => timeline.signal(1), act: () => timeline.fail(3, error) }
   },
   end: async (path) => {
     const timeline = await shared(path)

@@ -1,17 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { createTimeline, type Timeline } from '#src/index.js'
+import { createTimeline, DmaBufError, type Timeline } from '#src/index.js'
 import { serveLinks, shareTimeline, type LinkListener } from '#src/linux/index.js'
-import { nowMs } from './pattern.js'
 
-/** Owns a timeline, shows it to whoever connects, and signals without end. */
+const SIGNALS_PER_FAILURE = 10
+
+/** Owns a timeline, shows it to whoever connects, and signals without end; now and then what it signals has failed. */
 export class Owner {
   readonly timeline: Timeline = createTimeline('chaos')
-  /** When each of the last seqnos was signalled. */
-  readonly signaled = new Map<number, number>()
   readonly #listener: LinkListener
   #running = true
   #loop: Promise<void> | undefined
-  #shared = 0
   #links = 0
 
   private constructor(listener: LinkListener) {
@@ -26,11 +24,6 @@ export class Owner {
   /** Watchers that have the timeline now. */
   get links(): number {
     return this.#links
-  }
-
-  /** Times that it was accepted. */
-  get shared(): number {
-    return this.#shared
   }
 
   run(): void {
@@ -52,9 +45,8 @@ export class Owner {
 
   signal(): void {
     const seqno = this.timeline.value + 1
-    this.signaled.set(seqno, nowMs())
-    this.signaled.delete(seqno - 4096)
-    this.timeline.signal(seqno)
+    if (seqno % SIGNALS_PER_FAILURE !== 0) this.timeline.signal(seqno)
+    else this.timeline.fail(seqno, new DmaBufError('EIO', 'work', 'It went wrong'))
   }
 
   async #signalAll(): Promise<void> {
@@ -71,10 +63,7 @@ export class Owner {
         this.#links--
         void link.close()
       })
-      shareTimeline(this.timeline, link).then(
-        () => this.#shared++,
-        () => {},
-      )
+      shareTimeline(this.timeline, link).catch(() => {})
     }
   }
 }

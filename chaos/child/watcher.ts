@@ -4,7 +4,7 @@ import { nowMs } from './pattern.js'
 
 /** What a watcher has seen of all the owners there were. */
 export interface WatcherReport {
-  /** Fences that signalled. */
+  /** Fences that signalled, those of work that failed among them. */
   readonly signaled: number
   /** Deaths that it heard of, the last one when. */
   readonly deaths: number
@@ -76,9 +76,10 @@ export class Watcher {
     let next = timeline.value + 1
     for (let seqno = next; seqno < next + AHEAD; seqno++) this.#watch(timeline, seqno)
     this.#watches = true
+    let hasFailed = false
     try {
       for (;;) {
-        await timeline.wait(next)
+        hasFailed = await fails(timeline, next, !hasFailed)
         this.#signaled++
         this.#times.push(nowMs())
         if (this.#times.length > 2 * KEPT_TIMES) this.#times.splice(0, KEPT_TIMES)
@@ -101,7 +102,7 @@ export class Watcher {
     const waits = fence.addCallback(() => {
       entry.calls++
       if (entry.calls > 1) this.#violations.push(`fence ${seqno} signalled ${entry.calls} times`)
-      if (fence.error === undefined) this.#pending.delete(fence)
+      if (fence.error === undefined || isFailure(fence.error)) this.#pending.delete(fence)
     })
     if (waits) this.#pending.set(fence, entry)
   }
@@ -121,4 +122,20 @@ export class Watcher {
     const fine = ['EOWNERDEAD', 'ETIMEDOUT', 'EPIPE', 'EBADF'].includes(code)
     if (!fine) this.#violations.push(`cannot join: ${code}`)
   }
+}
+
+/** Whether work fails; owners let no two in a row fail. Throws where the timeline ends. */
+async function fails(timeline: RemoteTimeline, seqno: number, mayFail: boolean): Promise<boolean> {
+  try {
+    await timeline.wait(seqno)
+    return false
+  } catch (error) {
+    if (mayFail && isFailure(error)) return true
+    throw error
+  }
+}
+
+/** Whether it is what owners let a piece of work fail with. */
+function isFailure(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'EIO'
 }
