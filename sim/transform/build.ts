@@ -105,8 +105,8 @@ function digestOf(files: readonly string[]): string {
   return hash.digest('hex')
 }
 
-/** Of the language: the same for every build. */
-const declarations = new Map<string, ts.SourceFile | undefined>()
+/** Files as they were parsed: the same for every build, but for what it changes. */
+const parsed = new Map<string, { readonly text: string; readonly file: ts.SourceFile }>()
 
 function createProgram(build: StepBuild, out: string): ts.Program {
   const base = ts.readConfigFile(join(ROOT, 'tsconfig.base.json'), (path) => ts.sys.readFile(path))
@@ -117,6 +117,8 @@ function createProgram(build: StepBuild, out: string): ts.Program {
       composite: false,
       declaration: false,
       declarationMap: false,
+      // tsc -b has checked the sources; here types say only what steps.
+      noCheck: true,
       // Other people's types say nothing of what steps, and cost seconds.
       types: [],
       rootDir: ROOT,
@@ -139,9 +141,11 @@ function createProgram(build: StepBuild, out: string): ts.Program {
   }
   const parse = host.getSourceFile.bind(host)
   host.getSourceFile = (name, ...rest) => {
-    if (!name.endsWith('.d.ts')) return parse(name, ...rest)
-    const file = declarations.get(name) ?? parse(name, ...rest)
-    declarations.set(name, file)
+    const before = parsed.get(name)
+    const text = name.endsWith('.d.ts') && before ? before.text : host.readFile(name)
+    if (before !== undefined && before.text === text) return before.file
+    const file = parse(name, ...rest)
+    if (file !== undefined && text !== undefined) parsed.set(name, { text, file })
     return file
   }
   const entries = [...build.entries, RUNTIME, WORDS].map((entry) => join(ROOT, entry))

@@ -1,0 +1,5 @@
+// Goal: the simulator finds mistakes in the shipped source of queues, and repeats the seed.
+// Method: builds the source with one mistake each, and runs seeds until one shows it.
+import { testMistakes } from '../helpers/simulated.js'
+
+testMistakes('queue')
