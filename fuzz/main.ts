@@ -7,9 +7,20 @@ import { domain } from './targets/domain.js'
 import { fences } from './targets/fences.js'
 import { hub, stream, watcher } from './targets/guests.js'
 import { owners } from './targets/owner.js'
+import { ports } from './targets/ports.js'
 import { queue } from './targets/queue.js'
 
-const TARGETS: readonly Target[] = [queue, stream, cViewer, owners, watcher, fences, domain, hub]
+const TARGETS: readonly Target[] = [
+  queue,
+  stream,
+  cViewer,
+  owners,
+  watcher,
+  fences,
+  domain,
+  hub,
+  ports,
+]
 
 const USAGE = `Usage: npm run fuzz -- [options]
   --seconds N    how long in all, 60 where absent

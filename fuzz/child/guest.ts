@@ -30,7 +30,8 @@ export async function visitQueue(path: string, mode: 'fifo' | 'latest'): Promise
   return { seen, violations, ...end }
 }
 
-function look(frame: Frame, violations: string[]): void {
+/** Notes what is wrong with a frame. */
+export function look(frame: Frame, violations: string[]): void {
   const { bytes, format, damage, lengthBytes, sequence } = frame
   let sum = 0
   for (const byte of bytes) sum += byte

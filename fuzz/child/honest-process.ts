@@ -8,6 +8,7 @@ import { visitDomain } from './domain-guest.js'
 import { Giver, Taker } from './exchange.js'
 import { visitQueue, visitTimeline } from './guest.js'
 import { news } from './news.js'
+import { openOfThread, shareWithThread } from './port-host.js'
 
 interface Roles {
   camera: Camera
@@ -20,7 +21,7 @@ interface Roles {
   taker: Taker
 }
 
-const visits = { visitDomain, visitQueue, visitTimeline }
+const visits = { openOfThread, shareWithThread, visitDomain, visitQueue, visitTimeline }
 const roles = { Camera, Giver, Member, Owner, Taker, Viewer, Watcher }
 const parts = { ...roles, ...visits, news, my: {} as Roles }
 

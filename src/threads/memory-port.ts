@@ -1,5 +1,6 @@
 import type { FramePort } from '../frames/frame-port.js'
 import type { JoinMessage, BufferEntry } from '../interprocess/queue-message.js'
+import { CONSUMER_PAGE_BYTES, queuePageBytes } from '../interprocess/queue-page.js'
 
 /** A port as it is posted: shared memory, and the name of the channel for the few words to be said. */
 export interface MemoryPort extends FramePort {
@@ -51,6 +52,25 @@ export type PortMessage =
       readonly reason: string
     }
   | { readonly to: undefined; readonly type: 'gone' }
+
+/** Throws unless a port has all that one of its kind has, of the right size. @throws {TypeError} */
+export function checkMemoryPort({ name, claim, bells, queue, own, memories }: MemoryPort): void {
+  const isPort =
+    typeof name === 'string' &&
+    isShared(claim, 4) &&
+    isShared(bells, BELL_BYTES) &&
+    isShared(queue, queuePageBytes(2)) &&
+    isShared(own, CONSUMER_PAGE_BYTES) &&
+    Array.isArray(memories) &&
+    memories.every((memory) => isShared(memory, 1))
+  if (!isPort) throw new TypeError('Open what queue.port() returned, as it arrived in a message')
+}
+
+// Pages are words.
+function isShared(memory: unknown, least: number): boolean {
+  if (!(memory instanceof SharedArrayBuffer)) return false
+  return memory.byteLength >= least && (least < 4 || memory.byteLength % 4 === 0)
+}
 
 /** Whether a value is such a port. */
 export function isMemoryPort(port: FramePort): port is MemoryPort {

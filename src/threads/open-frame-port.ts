@@ -11,7 +11,13 @@ import { initConsumerPage } from '../interprocess/queue-consumer.js'
 import { MAX_BUFFERS } from '../interprocess/queue-page.js'
 import { ArrayWords } from '../interprocess/words.js'
 import { holdLifeLock } from './life-lock.js'
-import { isMemoryPort, type MemoryEntry, type MemoryPort, type PortMessage } from './memory-port.js'
+import {
+  checkMemoryPort,
+  isMemoryPort,
+  type MemoryEntry,
+  type MemoryPort,
+  type PortMessage,
+} from './memory-port.js'
 import { bufferOver } from './shared-memory.js'
 import { ThreadTransport } from './thread-transport.js'
 
@@ -35,6 +41,7 @@ export async function openFramePort(
   const consumer = checkConsumerOptions(options)
   if (!isMemoryPort(port))
     throw new TypeError("Port is one of dmabuf/linux: open it with that package's openFramePort()")
+  checkMemoryPort(port)
   new PortClaim(port.claim).take()
   const stream = new FrameStream({ mode: consumer.mode, reconnect: undefined })
   stream.attach(await joinPort(port, { ...options, ...consumer }, stream.rung))

@@ -2,6 +2,7 @@ import { DmaBufError, errnoName, errnoNumber } from '../core/errors.js'
 import type { QueueTransport, TransportEnd } from '../frames/queue-transport.js'
 import type { SlotBuffer } from '../frames/slot-buffers.js'
 import { BELL_WORDS, type MemoryPort, type PortMessage, type Side } from './memory-port.js'
+import { decodePortMessage } from './port-message.js'
 import { SharedBell, SharedBellListener } from './shared-bell.js'
 import { watchLifeLock } from './life-lock.js'
 
@@ -19,6 +20,10 @@ interface Runtime {
 }
 
 const runtime = globalThis as unknown as Runtime
+
+/** A reason is one line that people can read. */
+const MOST_REASON = 1000
+const UNREADABLE = /\p{C}/u
 
 /** What a transport's owner hears. */
 export interface TransportEvents {
@@ -56,8 +61,13 @@ export class ThreadTransport implements QueueTransport {
     this.#listener = new SharedBellListener(words, BELL_WORDS[side], () => events.rung())
     this.#channel = new runtime.BroadcastChannel(port.name)
     this.#channel.onmessage = ({ data }) => {
-      const message = data as PortMessage
-      if (message.to === side || message.to === undefined) this.#received(message)
+      try {
+        const message = decodePortMessage(data, side)
+        if (message !== undefined) this.#received(message)
+      } catch (error) {
+        if (!DmaBufError.is(error)) throw error
+        this.#breakOff(error)
+      }
     }
   }
 
@@ -137,10 +147,18 @@ export class ThreadTransport implements QueueTransport {
     else if (message.type === 'goodbye') {
       const { errno, reason } = message
       const clean = errno === 0
-      const text = reason === '' ? 'The other thread has closed the port' : reason
+      const isText = reason !== '' && reason.length <= MOST_REASON && !UNREADABLE.test(reason)
+      const text = isText ? reason : 'The other thread has closed the port'
       const code = clean ? 'EPIPE' : errnoName(errno)
       this.#ended({ clean, error: new DmaBufError(code, 'port', text) })
     } else this.#events.message(message)
+  }
+
+  /** What came shows that the other side is no peer: it hears why. */
+  #breakOff(error: DmaBufError): void {
+    if (this.#end !== undefined) return
+    this.sendGoodbye(error)
+    this.#ended({ clean: false, error })
   }
 
   #died(): void {

@@ -59,5 +59,8 @@ test('Two processes that share fences decide alone what becomes of their own, wh
 test('Members of a domain get an error or go on, whatever their hub and its other members do', (t) =>
   withstand(t, 'hub'))
 
+test('A queue and readers of queues get an error or go on, whatever a thread does that has a port', (t) =>
+  withstand(t, 'ports'))
+
 test('A hub and a member of its domain go on whatever another member does', (t) =>
   withstand(t, 'domain'))

@@ -76,3 +76,22 @@ test('ThreadTransport.sendGoodbye tells why', async (t) => {
   assert.equal(ends[0]?.clean, false)
   assert.equal(ends[0].error.message, 'EPERM: You again')
 })
+
+test('ThreadTransport ends with EPROTO when somebody posts garbage, and says so', async (t) => {
+  const { producer, ends } = pair(t)
+  const channel = new BroadcastChannel(`dmabuf:test ${t.name}`)
+  channel.postMessage({ to: 'consumer', type: 'buffers', entries: [{ slot: 99 }] })
+  await until(() => ends.length > 0 && producer.end !== undefined)
+  channel.close()
+  assert.deepEqual([ends[0]?.error.code, producer.end?.error.code], ['EPROTO', 'EPROTO'])
+  assert.equal(producer.end?.error.message, 'EPROTO: Somebody posted what is no message of a port')
+})
+
+test('ThreadTransport tells a reason that is no line of text in plain words', async (t) => {
+  const { ends } = pair(t)
+  const channel = new BroadcastChannel(`dmabuf:test ${t.name}`)
+  channel.postMessage({ to: 'consumer', type: 'goodbye', errno: 5, reason: 'two\nlines' })
+  await until(() => ends.length > 0)
+  channel.close()
+  assert.equal(ends[0]?.error.message, 'EIO: The other thread has closed the port')
+})
