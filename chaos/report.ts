@@ -57,11 +57,12 @@ export function lineOf(
   name: string,
   one: Pick<ScenarioReport, 'kills' | 'resumeMs' | 'leaked' | 'torn'> & { violations: number },
 ): string {
-  const { p50, p99, max } = one.resumeMs
+  const { p50, p99, max, count } = one.resumeMs
+  const resumed = count === 0 ? 'nobody waited' : `resumed in ${p50} ms (p99 ${p99}, max ${max})`
   const { fds, mappings, buffers, processes } = one.leaked
   return (
-    `${name.padEnd(18)} ${String(one.kills).padStart(5)} kills   resumed in ${p50} ms (p99 ${p99}, ` +
-    `max ${max})   leaked ${fds} fds, ${mappings} mappings, ${buffers} buffers, ${processes} processes   ` +
+    `${name.padEnd(18)} ${String(one.kills).padStart(5)} kills   ${resumed}   ` +
+    `leaked ${fds} fds, ${mappings} mappings, ${buffers} buffers, ${processes} processes   ` +
     `torn ${one.torn}   violations ${one.violations}`
   )
 }
