@@ -4,7 +4,7 @@ import type { LaidOutFormat } from '#src/core/frame/format.js'
 import { QueueMemory } from '#src/frames/queue-memory.js'
 import { ConsumerView } from '#src/interprocess/consumer-view.js'
 import { FENCE_PENDING, FENCE_READY } from '#src/interprocess/frame-descriptor.js'
-import { queuePageBytes } from '#src/interprocess/queue-page.js'
+import { MAX_CONSUMERS, queuePageBytes } from '#src/interprocess/queue-page.js'
 import { QueueProducer } from '#src/interprocess/queue-producer.js'
 import { Page, SharedWords } from '../engine/memory.js'
 import type { Actor, Simulation } from '../engine/simulation.js'
@@ -54,9 +54,9 @@ export class Camera {
   memory!: QueueMemory
   readonly #simulation: Simulation
   readonly #closed: () => void
-  #formatSerial = 1
+  #formatSerial: number
   #lengthBytes = SIZES[1]!
-  #nextIndex = 0
+  #nextIndex: number
   #buffers = 0
   /** There is no memory, just now. */
   #isShort = false
@@ -71,6 +71,8 @@ export class Camera {
     this.habits = habits
     this.epoch = run.epoch
     this.#closed = run.closed
+    this.#formatSerial = simulation.random.pick([1, 2 ** 31 - 3, 2 ** 32 - 3])
+    this.#nextIndex = simulation.random.pick([0, MAX_CONSUMERS - 3])
     this.record = new CameraRecord(habits.slotCount)
     this.actor = simulation.spawn(run.name, () => {
       this.#run()
@@ -172,7 +174,7 @@ export class Camera {
     }
     const own = new SharedWords(this.#simulation, join.page, this.actor)
     const firstTicket = producer.firstTicket(mode)
-    const index = this.#nextIndex++ % 1024
+    const index = this.#nextIndex++ % MAX_CONSUMERS
     const view = new ConsumerView(own, { index, mode, maxHeld, firstTicket })
     link.visit.next = firstTicket
     this.views.set(link, view)

@@ -308,7 +308,8 @@ export class Visit {
   #release(): void {
     const { random } = this.#world.simulation
     const one = random.pick(this.#held)
-    if (one.status === FENCE_PENDING && random.chance(0.5)) this.#look(one)
+    // Also at one that has signalled: it stays as it is.
+    if (random.chance(0.5)) this.#look(one)
     this.#checkPicture(one)
     one.isUsed = random.chance(0.3)
     // Of what it has not finished with it has one at most: the camera needs buffers.
