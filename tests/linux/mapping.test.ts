@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { copiedBytes } from '#src/core/buffer/copied-bytes.js'
 import { createMemfd, PAGE_BYTES } from '#src/linux/memfd.js'
 import { MapMode, Mapping } from '#src/linux/mapping.js'
+import { native } from '#src/linux/native.js'
 import { mappedMemfds, settled } from '../helpers/leaks.js'
 
 const LENGTH = 2 * PAGE_BYTES
@@ -221,4 +222,87 @@ test('Mapping views copy nothing', () => {
   view.end()
   mapping.openView('readwrite', 'loan', LENGTH).end()
   assert.equal(copiedBytes(), before)
+})
+
+/** Opens and ends brackets of these lengths; how many views the addon made. */
+function viewsMadeFor(lengths: readonly number[]): number {
+  using mapping = map()
+  const { view } = native()
+  let made = 0
+  native().view = (...args) => {
+    made++
+    return view(...args)
+  }
+  try {
+    for (const lengthBytes of lengths) {
+      const { bytes, end } = opened(mapping, lengthBytes)
+      assert.equal(bytes.length, lengthBytes)
+      end()
+      assert.equal(bytes.length, 0)
+    }
+  } finally {
+    native().view = view
+  }
+  return made
+}
+
+function opened(mapping: Mapping, lengthBytes: number): { bytes: Uint8Array; end: () => void } {
+  const view = mapping.openView('write', 'bracket', lengthBytes)
+  return { bytes: view.bytes, end: () => view.end() }
+}
+
+test('Mapping: a view that is taken back serves the next bracket of as many bytes, where Node can do that', () => {
+  const isReused = 'transfer' in ArrayBuffer.prototype
+  assert.equal(viewsMadeFor([LENGTH, LENGTH, LENGTH]), isReused ? 1 : 3)
+  assert.equal(viewsMadeFor([LENGTH, 1, LENGTH, LENGTH]), isReused ? 3 : 4)
+})
+
+test('Mapping: brackets at the same time have views of their own, and each dies alone', async () => {
+  const before = await mappedCount()
+  {
+    using mapping = map()
+    for (let i = 0; i < 3; i++) {
+      const [first, second] = [opened(mapping, LENGTH), opened(mapping, LENGTH)]
+      first.bytes[0] = 5 + i
+      assert.equal(second.bytes[0], 5 + i)
+      first.end()
+      assert.deepEqual([first.bytes.length, second.bytes.length], [0, LENGTH])
+      const third = opened(mapping, LENGTH)
+      second.end()
+      assert.equal(third.bytes[0], 5 + i)
+      third.end()
+    }
+  }
+  assert.equal(await mappedCount(), before)
+})
+
+test('Mapping: a view that was moved away unseen is no other bracket’s', async (t) => {
+  const transfer = (ArrayBuffer.prototype as { transfer?: (this: ArrayBuffer) => ArrayBuffer })
+    .transfer
+  if (transfer === undefined) {
+    t.skip('This Node has no ArrayBuffer.prototype.transfer: nothing can move a view')
+    return
+  }
+  const before = await mappedCount()
+  const bufferOf = Object.getOwnPropertyDescriptor(
+    Object.getPrototypeOf(Uint8Array.prototype),
+    'buffer',
+  )!.get!
+  {
+    using mapping = map()
+    let moved: ArrayBuffer | undefined
+    {
+      const view = opened(mapping, LENGTH)
+      const buffer = bufferOf.call(view.bytes) as ArrayBuffer
+      moved = transfer.call(buffer)
+      view.end()
+    }
+    const next = opened(mapping, LENGTH)
+    next.bytes[1] = 42
+    assert.equal(new Uint8Array(moved)[1], 42)
+    next.end()
+    assert.equal(moved.byteLength, LENGTH)
+    moved = undefined
+  }
+  assert.equal(await mappedCount(), before)
 })
