@@ -51,9 +51,9 @@ export class Fuzzer implements AsyncDisposable {
     this.#target = target
   }
 
-  /** A process that must survive. */
-  async startHonest(): Promise<Process> {
-    const honest: Process = await Remote.start({ preload: HONEST })
+  /** A process that must survive. @param wrapper - a program that starts it, with its arguments */
+  async startHonest(wrapper: readonly string[] = []): Promise<Process> {
+    const honest: Process = await Remote.start({ preload: HONEST, wrapper })
     this.#honest.push(honest)
     return honest
   }

@@ -6,6 +6,7 @@ import { cViewer } from './targets/c-viewer.js'
 import { domain } from './targets/domain.js'
 import { fences } from './targets/fences.js'
 import { hub, stream, watcher } from './targets/guests.js'
+import { listener } from './targets/listener.js'
 import { owners } from './targets/owner.js'
 import { ports } from './targets/ports.js'
 import { queue } from './targets/queue.js'
@@ -20,6 +21,7 @@ const TARGETS: readonly Target[] = [
   domain,
   hub,
   ports,
+  listener,
 ]
 
 const USAGE = `Usage: npm run fuzz -- [options]

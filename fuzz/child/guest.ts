@@ -13,12 +13,16 @@ export interface Visit {
 const FRAMES = 15
 
 /** Reads frames of whoever serves them, as a program would that knows no better. */
-export async function visitQueue(path: string, mode: 'fifo' | 'latest'): Promise<Visit> {
+export async function visitQueue(
+  path: string,
+  mode: 'fifo' | 'latest',
+  timeoutMs = 500,
+): Promise<Visit> {
   const violations: string[] = []
   let seen = 0
   const end = await endOf(async () => {
     const fences = mode === 'fifo' ? 'pass' : 'wait'
-    await using stream = await connectFrames(path, { mode, fences, timeoutMs: 500 })
+    await using stream = await connectFrames(path, { mode, fences, timeoutMs })
     while (seen < FRAMES) {
       using frame = await stream.receive({ timeoutMs: 150 })
       if (frame === undefined) return

@@ -57,6 +57,23 @@ export async function makeNoise(path: string, seed: number): Promise<readonly Re
   return refusals
 }
 
+/** Connects a great many times and says nothing, or next to nothing; hangs up soon. */
+export async function flood(path: string, seed: number): Promise<void> {
+  const random = new Random(seed)
+  const fds: number[] = []
+  const hello = encodeMessage(MessageType.hello, 0, new Uint8Array(0))
+  for (let i = random.pick([20, 100, 400]); i > 0; i--) {
+    const fd = native().connect(path)
+    if (fd >= 0) fds.push(fd)
+    const said = random.pick([undefined, undefined, hello, garbage(random)])
+    if (fd >= 0 && said !== undefined) native().send(fd, said, said.length)
+    if (random.chance(0.2)) native().close(fds.splice(random.below(fds.length), 1)[0] ?? -1)
+    if (random.chance(0.05)) await delay(random.below(3))
+  }
+  await delay(random.below(300))
+  for (const fd of fds) native().close(fd)
+}
+
 function hear(fd: number, refusals: Refusal[]): void {
   const bytes = new Uint8Array(65_536)
   const ancillary = new Int32Array(257)

@@ -62,5 +62,8 @@ test('Members of a domain get an error or go on, whatever their hub and its othe
 test('A queue and readers of queues get an error or go on, whatever a thread does that has a port', (t) =>
   withstand(t, 'ports'))
 
+test('A camera goes on, and lets newcomers in, whoever connects without a word', (t) =>
+  withstand(t, 'listener'))
+
 test('A hub and a member of its domain go on whatever another member does', (t) =>
   withstand(t, 'domain'))
