@@ -84,6 +84,8 @@ export class Fuzzer implements AsyncDisposable {
   judge({ code, reason }: Refusal): readonly string[] {
     this.#refusals[code] = (this.#refusals[code] ?? 0) + 1
     if (/[\r\n]/.test(reason)) return [`a refusal of several lines: ${JSON.stringify(reason)}`]
+    // What was not checked, and told as if it had been.
+    if (/\b(Type|Range|Reference)Error\b/.test(reason)) return [`a refusal by mistake: ${reason}`]
     if (reason.length > 400) return [`a refusal of ${reason.length} characters`]
     return []
   }

@@ -104,7 +104,8 @@ async function lieTo(link: Link, random: Random): Promise<void> {
     const { op, count } = decodeDomain(payload)
     const isAsked = op === DomainOp.open || op === DomainOp.share || op === DomainOp.ready
     if (!isAsked || random.chance(0.2)) return
-    const answer = { count, index: random.below(5), length: random.pick([4096, 4096, 4097, 0]) }
+    const length = random.pick([4096, 4096, 4096, 4097, 0])
+    const answer = { count, index: random.pick([0, 1, 1, 2, 3, 4, 1024, 2 ** 31]), length }
     void own.say(link, DomainOp.buffer, answer, own.memory()).catch(() => {})
   })
   for (let lie = 0; lie < LIES && link.end === undefined; lie++) {
@@ -155,7 +156,7 @@ class Truth implements Disposable {
       await link.post(MessageType.domain, garbage(random).subarray(0, 300), { timeoutMs: 100 })
     const op = random.chance(0.95) ? random.pick(Object.values(DomainOp)) : random.below(300)
     const fields = {
-      index: random.below(5),
+      index: random.pick([0, 1, 2, 3, 4, 31, 32, 2 ** 31]),
       generation: random.below(3),
       epoch: random.below(6),
       count: random.below(5),

@@ -15,9 +15,10 @@ import {
   type Link,
 } from '#src/linux/index.js'
 import { native } from '#src/linux/native.js'
+import { encodeFenceOffer } from '#src/interprocess/fence-message.js'
 import { decodeMessage, encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { Random } from '../../tests/helpers/random.js'
-import { evilFds, evilMessage, garbage } from './evil.js'
+import { evilFds, evilMessage, evilWord, garbage } from './evil.js'
 import { behave, scribble, slip } from './mutant.js'
 import { serveWhile } from './serving.js'
 
@@ -184,6 +185,7 @@ async function beExchanger(path: string, random: Random, stayMs: number): Promis
       const fence = work.fence(work.value + 1 + random.below(3))
       const sharing = shareFence(fence, link, { timeoutMs: 50 }).catch(() => {})
       if (random.chance(0.5)) await sharing
+      if (random.chance(0.2)) await offerNothing(link, random)
       if (random.chance(0.5)) work.signal(work.value + 1)
       if (random.chance(0.1)) work.fail(work.value + 1, new DmaBufError('EIO', 'evil', 'It failed'))
       if (random.chance(0.5)) scribble(random.below(20))
@@ -194,6 +196,15 @@ async function beExchanger(path: string, random: Random, stayMs: number): Promis
     await taking
     work.close()
   }
+}
+
+/** Offers a fence that is none. */
+async function offerNothing(link: Link, random: Random): Promise<void> {
+  const type = random.pick([MessageType.fenceShare, MessageType.timelineShare])
+  const name = new TextEncoder().encode(random.pick(['evil', '', 'two\nlines', 'x'.repeat(300)]))
+  const names = { driverName: name, timelineName: name }
+  const offer = { slot: evilWord(random), generation: evilWord(random, 1), ...names }
+  await link.post(type, encodeFenceOffer(offer), { argument: evilWord(random), timeoutMs: 50 })
 }
 
 async function takeFences(link: Link): Promise<void> {
