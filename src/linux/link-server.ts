@@ -1,5 +1,5 @@
-import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { linkSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DmaBufError, errnoName } from '../core/errors.js'
 import { Link } from './link.js'
 import { check, native, PollMode, type PollHandle } from './native.js'
@@ -8,6 +8,9 @@ import { peerOf, refusalOf, type PeerPolicy } from './peer-policy.js'
 
 const BACKLOG = 4096
 const RETRY_MS = 50
+
+/** How old the socket of a server has to be that was killed before it listened, to be told from one that is about to. */
+const LEFT_BEHIND_MS = 60_000
 
 /** The longest socket path that Linux takes, in bytes. */
 export const MAX_PATH_BYTES = 107
@@ -109,6 +112,7 @@ interface Listening {
 }
 
 function listenAt(path: string, mode: number): Listening {
+  removeLeftBehind(path)
   for (let attempt = 0; attempt < 3; attempt++) {
     const listening = tryListen(path, mode)
     if (listening !== undefined) return listening
@@ -130,10 +134,39 @@ function tryListen(path: string, mode: number): Listening | undefined {
     return { fd, inode }
   } catch (error) {
     fd.close()
-    if (codeOf(error) === 'EEXIST') return undefined
+    // ENOENT: we were stopped for so long that another server took ours for left behind.
+    if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return undefined
     throw new DmaBufError(codeOf(error), 'serve', `Cannot listen at ${path}`, { cause: error })
   } finally {
-    unlinkSync(beside)
+    removeQuietly(beside)
+  }
+}
+
+/** Removes the names of servers that were killed between listening and linking: nobody can find them. */
+function removeLeftBehind(path: string): void {
+  const folder = dirname(path)
+  const start = `${basename(stemOf(path))}~`
+  try {
+    for (const name of readdirSync(folder)) {
+      const isBeside = name.startsWith(start) && BESIDE.test(name.slice(start.length))
+      if (isBeside && isLeftBehind(join(folder, name))) removeQuietly(join(folder, name))
+    }
+  } catch {
+    // A folder that cannot be read: they stay.
+  }
+}
+
+function isLeftBehind(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found?.isSocket() !== true || Date.now() - found.mtimeMs < LEFT_BEHIND_MS) return false
+  return !answers(path)
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Somebody else's, or gone already.
   }
 }
 
@@ -170,12 +203,15 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code)
 }
 
+const SUFFIX_LENGTH = 6
+const BESIDE = /^[0-9a-z]{1,6}$/
+
 /** A fresh name in the same folder; `ss -x` shows it for the socket. */
 function besideName(path: string): string {
-  const suffix = `~${Math.random().toString(36).slice(2, 8)}`
-  const room = MAX_PATH_BYTES - suffix.length
-  let stem = path
-  while (Buffer.byteLength(stem) > room) stem = stem.slice(0, -1)
+  const suffix = `~${Math.random()
+    .toString(36)
+    .slice(2, 2 + SUFFIX_LENGTH)}`
+  const stem = stemOf(path)
   const folder = dirname(path)
   if (stem.length <= folder.length)
     throw new DmaBufError(
@@ -186,6 +222,13 @@ function besideName(path: string): string {
   return stem + suffix
 }
 
+/** As much of a path as leaves room for a suffix. */
+function stemOf(path: string): string {
+  let stem = path
+  while (Buffer.byteLength(stem) > MAX_PATH_BYTES - 1 - SUFFIX_LENGTH) stem = stem.slice(0, -1)
+  return stem
+}
+
 function inodeOf(path: string): bigint {
   return lstatSync(path, { bigint: true }).ino
 }
@@ -193,7 +236,10 @@ function inodeOf(path: string): bigint {
 function answers(path: string): boolean {
   const fd = native().connect(path)
   if (fd >= 0) native().close(fd)
-  return fd >= 0 || errnoName(-fd) === 'EAGAIN' || errnoName(-fd) === 'EACCES'
+  if (fd >= 0) return true
+  // Anything else says that somebody is there: a full backlog, another user, a socket of another kind.
+  const code = errnoName(-fd)
+  return code !== 'ECONNREFUSED' && code !== 'ENOENT'
 }
 
 function inUse(path: string, why: string): DmaBufError {

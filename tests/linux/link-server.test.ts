@@ -9,12 +9,16 @@ import {
   readFileSync,
   renameSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { connectLink } from '#src/linux/link-connect.js'
 import { checkSocketPath, LinkServer, MAX_PATH_BYTES } from '#src/linux/link-server.js'
 import type { Link } from '#src/linux/link.js'
+import { native } from '#src/linux/native.js'
+import { OwnedFd } from '#src/linux/owned-fd.js'
 import { exitAfterTests } from '../helpers/exit-after.js'
 import { ScratchFolder, startFixture } from '../helpers/fixture.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
@@ -183,6 +187,47 @@ test('LinkServer: of two that start at once on a stale file exactly one wins', a
     for (const server of [first, second]) await server.kill()
     unlinkSync(path)
   }
+})
+
+/** A socket that listens, or did. @param minutes - how old its file looks */
+function socketAt(path: string, minutes: number): OwnedFd {
+  const fd = OwnedFd.adopt(native().listen(path, 0o600, 1))
+  const seconds = Date.now() / 1000 - minutes * 60
+  utimesSync(path, seconds, seconds)
+  return fd
+}
+
+test('LinkServer removes what servers left that were killed before they listened, and nothing else', () => {
+  using folder = new ScratchFolder()
+  const path = folder.file('s')
+  for (const name of ['s~aaaaaa', 's~b0', 't~aaaaaa', 's~aaaaaaa', 's~AAAAAA', 'xs~aaaaaa'])
+    socketAt(folder.file(name), 2).close()
+  // It may be about to listen.
+  socketAt(folder.file('s~young0'), 0).close()
+  using _living = socketAt(folder.file('s~living'), 2)
+  writeFileSync(folder.file('s~noneof'), '')
+  utimesSync(folder.file('s~noneof'), 1, 1)
+  new LinkServer(path, {}, ignore).close()
+  const left = [
+    's~AAAAAA',
+    's~aaaaaaa',
+    's~living',
+    's~noneof',
+    's~young0',
+    't~aaaaaa',
+    'xs~aaaaaa',
+  ]
+  assert.deepEqual(readdirSync(folder.path).sort(), left)
+})
+
+test('LinkServer leaves a live server of another kind alone', async () => {
+  using folder = new ScratchFolder()
+  const path = folder.file('s')
+  const stream = createServer()
+  await new Promise<void>((resolve) => stream.listen(path, resolve))
+  assert.throws(() => new LinkServer(path, {}, ignore), { code: 'EADDRINUSE' })
+  assert.deepEqual(readdirSync(folder.path), ['s'])
+  await new Promise((resolve) => stream.close(resolve))
 })
 
 test('LinkServer: links that exist live on past close()', async () => {
