@@ -1,5 +1,6 @@
 import { DmaBufError } from '../core/errors.js'
 import { defer } from '../core/deferred.js'
+import { host } from '../core/host.js'
 import { Fence, putFence, signalFence } from '../core/fence/fence.js'
 import { allocateContext } from '../core/fence/context.js'
 import { FenceBoard } from '../interprocess/fence-board.js'
@@ -17,12 +18,17 @@ import { OwnPage } from './own-page.js'
 import type { OwnedFd } from './owned-fd.js'
 import type { SharedReservation } from './shared-reservation.js'
 
+/** How often members are looked at that cannot ring us. */
+const LOOK_MS = 10
+
 /** What a group asks of the link to the hub. */
 export interface GroupLink {
   /** Reads what has arrived, without waiting. Nothing for the hub itself. */
   pump(): void
   /** Sends the set of our bell for a peer to that peer; it is closed when it is sent. */
   sendBell(peer: DomainPeer): void
+  /** Leaves the domain for good, so that the others notice. Nothing for the hub itself. */
+  lose(error: DmaBufError): void
 }
 
 /** A change of the members of a domain. */
@@ -47,6 +53,7 @@ export class DomainGroup implements LockGroup, Disposable {
   #link: GroupLink | undefined
   #closed = false
   #lost: DmaBufError | undefined
+  #stopLooking: (() => void) | undefined
   /** Pending while a newcomer is known to be there, of whom nothing else is known. */
   #behind: Fence | undefined
   // For good: what others remember of a lock's requests outlives the buffer.
@@ -183,6 +190,11 @@ export class DomainGroup implements LockGroup, Disposable {
     // Whom the hub named before its end has to be known: without it nobody looks for newcomers any more.
     if (peer.index === 0 && this.#peers.includes(peer)) this.#link?.pump()
     if (!this.#peers.includes(peer)) return
+    if (peer.index === 0 && why === undefined && peer.words.load(MEMBER_EPOCH) > this.#epoch) {
+      const message = 'The hub died before it could name a member that has joined'
+      this.#link?.lose(new DmaBufError('EPIPE', 'domain', message))
+      return
+    }
     this.#peers = this.#peers.filter((other) => other !== peer)
     const error = why?.error ?? peer.endError()
     const kind = why?.kind ?? (peer.hasLeft ? 'left' : 'died')
@@ -190,6 +202,18 @@ export class DomainGroup implements LockGroup, Disposable {
     peer.end(error)
     this.#settled()
     this.#tell({ kind, member: peer, error })
+    if (peer.index === 0) this.#lookAtSilent()
+  }
+
+  // Without the hub no bell comes any more: who cannot ring us is looked at by the clock.
+  #lookAtSilent(): void {
+    const silent = this.#peers.filter(({ isHeard }) => !isHeard)
+    if (silent.length === 0 || this.#closed) return
+    const look = (): void => {
+      for (const peer of silent) this.rung(peer)
+      this.#lookAtSilent()
+    }
+    this.#stopLooking = host().setTimer(LOOK_MS, look, true)
   }
 
   /** All members up to an epoch are known. */
@@ -229,6 +253,7 @@ export class DomainGroup implements LockGroup, Disposable {
   close(error: DmaBufError): void {
     if (this.#closed) return
     this.#closed = true
+    this.#stopLooking?.()
     this.words.store(MEMBER_LEFT, 1)
     this.publisher.close()
     const peers = this.#peers

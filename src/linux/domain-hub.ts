@@ -62,7 +62,7 @@ export class DomainHub implements DomainPort {
   constructor(group: DomainGroup) {
     this.#group = group
     this.#buffers = new DomainBuffers(group.layout.shape.buffers)
-    group.connect({ pump: () => {}, sendBell: (peer) => this.#sendBell(peer) })
+    group.connect({ pump: () => {}, sendBell: (peer) => this.#sendBell(peer), lose: () => {} })
     // Ours die with their links; what they had open is free as soon as one of both is gone.
     group.onMember(({ kind, member, error }) => {
       if (kind === 'joined') return

@@ -39,7 +39,11 @@ export class DomainMemberPort implements DomainPort {
   constructor(group: DomainGroup, link: Link) {
     this.#group = group
     this.#link = link
-    group.connect({ pump: () => link.pump(true), sendBell: (peer) => this.#sendBell(peer) })
+    group.connect({
+      pump: () => link.pump(true),
+      sendBell: (peer) => this.#sendBell(peer),
+      lose: (error) => this.#lose(error),
+    })
     link.listen(MessageType.domain, (received) => this.#received(received))
     link.onEnd((end) => this.#ended(end))
   }

@@ -92,6 +92,11 @@ export class DomainPeer implements LockMember, Disposable {
     return this.words.load(MEMBER_LEFT) !== 0
   }
 
+  /** Whether it can ring us. */
+  get isHeard(): boolean {
+    return this.#listener !== undefined
+  }
+
   /**
    * Hears its bell from now on.
    *

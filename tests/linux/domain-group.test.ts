@@ -89,6 +89,19 @@ test('DomainGroup.remove of the hub learns first whom the hub has named', async 
   await late
 })
 
+test('DomainGroup.remove of a hub that could not name everybody leaves the domain', async (t) => {
+  await using rig = await DomainRig.open(t)
+  const { domain, group } = await rig.joinByHand()
+  const other = await rig.joinByHand()
+  const hub = group.others[0]!
+  const load = hub.words.load.bind(hub.words)
+  hub.words.load = (index) => (index === MEMBER_EPOCH ? group.epoch + 1 : load(index))
+  group.remove(hub)
+  assert.equal(domain.closed, true)
+  assert.equal(group.lost?.code, 'EPIPE')
+  await until(() => other.group.find(domain.index, 1) === undefined)
+})
+
 test('DomainGroup.remove tells listeners once how a member ended', async (t) => {
   await using rig = await DomainRig.open(t)
   const { group } = await rig.joinByHand()

@@ -221,6 +221,42 @@ test('The death of the hub fails its fences, and the living go on with locks and
   assert.equal(open, 'EPIPE')
 })
 
+test('Members that could not send each other their bells before the hub died wake each other all the same', async (t) => {
+  const path = socketPath(t)
+  await using hub = await Remote.start<State>()
+  await hub.run(async ({ linux, state }, at) => {
+    state.domain = await linux.serveDomain(at)
+    state.buffers = [linux.openMemfdHeap().allocate(4096)]
+    await state.domain.share(state.buffers[0]!, 'buffer 0')
+  }, path)
+  await using owner = await member(path, ['buffer 0'])
+  await owner.run(async ({ core, state }) => {
+    state.timeline = core.createTimeline('theirs')
+    const held = await state.buffers[0]!.reservation.lock()
+    held.reserve(1)
+    held.add(state.timeline.fence(1), 'write')
+    held.release()
+  })
+  owner.signal('SIGSTOP')
+  // It joins, and the owner hears of that when there is no hub any more that would hand its bell on.
+  await using late = await member(path, ['buffer 0'])
+  const waiting = late.run(async ({ state }) => {
+    const [fence] = state.buffers[0]!.reservation.fences('write')
+    return fence!.wait({ timeoutMs: 20_000 }).then(
+      () => 'signalled',
+      (error: unknown) => (error as { code: string }).code,
+    )
+  })
+  await hub.kill()
+  owner.signal('SIGCONT')
+  await owner.run(async ({ state }) => {
+    while (state.domain.members.length !== 1 || state.domain.members[0]!.index === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+  await owner.run(({ state }) => state.timeline.signal(1))
+  assert.equal(await waiting, 'signalled')
+})
+
 /** Locks two or three of the buffers together, again and again, and counts in their memory what it did. */
 async function contend(
   remote: Remote<State>,
