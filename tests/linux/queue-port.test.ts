@@ -12,41 +12,13 @@ import type { FramePort, FramePortOptions } from '#src/frames/frame-port.js'
 import type { FrameQueue } from '#src/frames/frame-queue.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
 import { socketPath } from '../helpers/socket-path.js'
-import { Thread } from '../helpers/thread.js'
-import { publish, type ViewerState } from '../helpers/viewer.js'
+import { openInWorker, readIn, type PortWorker } from '../helpers/port-worker.js'
+import { publish } from '../helpers/viewer.js'
 
 const SMALL = { lengthBytes: 4096, buffers: 6 }
 
-async function open(port: FramePort, options: FramePortOptions = {}): Promise<Thread<ViewerState>> {
-  const thread = await Thread.start<ViewerState>()
-  const opening = thread.run(
-    async ({ linux, state }, posted, how) => {
-      state.stream = await linux.openFramePort(posted, how)
-      state.held = []
-    },
-    port,
-    options,
-  )
-  try {
-    await opening
-    return thread
-  } catch (error) {
-    await thread.terminate()
-    throw error
-  }
-}
-
-async function readIn(thread: Thread<ViewerState>, count: number): Promise<number[]> {
-  return thread.run(async ({ state }, frames) => {
-    const seen: number[] = []
-    while (seen.length < frames) {
-      const frame = await state.stream.receive()
-      if (frame === undefined) break
-      seen.push(frame.bytes.every((byte) => byte === frame.bytes[0]) ? (frame.bytes[0] ?? 0) : -1)
-      frame.release()
-    }
-    return seen
-  }, count)
+function open(port: FramePort, options?: FramePortOptions): Promise<PortWorker> {
+  return openInWorker('linux', port, options)
 }
 
 test('Workers read every frame of a queue whose ports were posted to them', async () => {
@@ -61,6 +33,23 @@ test('Workers read every frame of a queue whose ports were posted to them', asyn
   for (let i = 1; i <= 50; i++) await publish(queue, i)
   const expected = Array.from({ length: 50 }, (_, i) => i + 1)
   assert.deepEqual(await Promise.all(reading), [expected, expected])
+})
+
+test('What a worker stores into a frame nobody else sees', async () => {
+  await using queue = createFrameQueue(SMALL)
+  await using writer = await open(queue.port())
+  await using reader = await open(queue.port())
+  await publish(queue, 7)
+  const stored = await writer.run(async ({ state }) => {
+    const frame = (await state.stream.receive())!
+    const bytes = frame.bytes as Uint8Array
+    bytes.fill(99)
+    const found = bytes[0]
+    frame.release()
+    return found
+  })
+  assert.equal(stored, 99)
+  assert.deepEqual(await readIn(reader, 1), [7])
 })
 
 test('A queue that is served at a path has ports as well', async (t) => {
@@ -88,7 +77,7 @@ test('A worker that closes its stream, or whose queue closes, hears the end', as
 /** A queue with a worker that holds one frame and has not read another, and a dequeue() that waits for it. */
 async function stalled(): Promise<{
   queue: FrameQueue
-  thread: Thread<ViewerState>
+  thread: PortWorker
   waiting: Promise<unknown>
 }> {
   const queue = createFrameQueue({ ...SMALL, buffers: 3 })
@@ -101,7 +90,7 @@ async function stalled(): Promise<{
   return { queue, thread, waiting }
 }
 
-const ends: readonly [string, (thread: Thread<ViewerState>) => Promise<void>][] = [
+const ends: readonly [string, (thread: PortWorker) => Promise<void>][] = [
   ['is terminated', (thread) => thread.terminate()],
   [
     'calls process.exit()',

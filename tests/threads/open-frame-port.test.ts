@@ -9,41 +9,13 @@ import { closeFramePort } from '#src/threads/close-frame-port.js'
 import { createFrameQueue } from '#src/threads/create-frame-queue.js'
 import { openFramePort } from '#src/threads/open-frame-port.js'
 import { until } from '../helpers/leaks.js'
-import { Thread } from '../helpers/thread.js'
-import { publish, type ViewerState } from '../helpers/viewer.js'
+import { openInWorker, readIn, type PortWorker } from '../helpers/port-worker.js'
+import { publish } from '../helpers/viewer.js'
 
 const SMALL = { lengthBytes: 4096, buffers: 6 }
 
-async function open(port: FramePort, options: FramePortOptions = {}): Promise<Thread<ViewerState>> {
-  const thread = await Thread.start<ViewerState>()
-  const opening = thread.run(
-    async ({ threads, state }, posted, how) => {
-      state.stream = await threads.openFramePort(posted, how)
-      state.held = []
-    },
-    port,
-    options,
-  )
-  try {
-    await opening
-    return thread
-  } catch (error) {
-    await thread.terminate()
-    throw error
-  }
-}
-
-async function readIn(thread: Thread<ViewerState>, count: number): Promise<number[]> {
-  return thread.run(async ({ state }, frames) => {
-    const seen: number[] = []
-    while (seen.length < frames) {
-      const frame = await state.stream.receive()
-      if (frame === undefined) break
-      seen.push(frame.bytes.every((byte) => byte === frame.bytes[0]) ? (frame.bytes[0] ?? 0) : -1)
-      frame.release()
-    }
-    return seen
-  }, count)
+function open(port: FramePort, options?: FramePortOptions): Promise<PortWorker> {
+  return openInWorker('threads', port, options)
 }
 
 test('Workers read every frame of a queue over shared memory', async () => {
