@@ -3,7 +3,8 @@
 // Method: viewers of our own make that speak the protocol over a link, up to the point where they do not.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { onWarning } from '#src/index.js'
+import { DmaBufError, onWarning } from '#src/index.js'
+import { signalFence } from '#src/core/fence/signal.js'
 import { encodeHello, OUR_HELLO } from '#src/interprocess/hello.js'
 import { encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { encodeJoin } from '#src/interprocess/queue-message.js'
@@ -11,6 +12,7 @@ import { CONSUMER_CLAIMS, CONSUMER_CURSOR } from '#src/interprocess/queue-page.j
 import { Doorbell } from '#src/linux/doorbell.js'
 import { afterTurn } from '#src/frames/event-loop-turns.js'
 import type { FrameQueue } from '#src/frames/frame-queue.js'
+import { connectFrames } from '#src/linux/connect-frames.js'
 import { connectLink } from '#src/linux/link-connect.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import { native } from '#src/linux/native.js'
@@ -28,6 +30,7 @@ import {
   ViewerPage,
 } from '../helpers/hostile.js'
 import { countResources, settled, until } from '../helpers/leaks.js'
+import { mockFence } from '../helpers/mock-fence.js'
 import { socketPath } from '../helpers/socket-path.js'
 import { publish, Viewer } from '../helpers/viewer.js'
 
@@ -247,6 +250,32 @@ test('A viewer whose cursor goes back keeps no more than it kept before', async 
     assert.equal(consumer.lagFrames, 0)
   })
 })
+
+for (const error of [undefined, new DmaBufError('EIO', 'work', 'It failed')])
+  test(`Whatever a viewer writes, the fence of a frame ${error === undefined ? 'signals' : 'fails'} when the camera says so, and another viewer is woken`, async (t) => {
+    const path = socketPath(t)
+    await using queue = await serveFrames(path, { lengthBytes: 4096, buffers: 6 })
+    await using liar = await joinAsLiar(path, { mode: 'fifo', maxHeld: 1 })
+    await using stream = await connectFrames(path, { fences: 'pass' })
+    const fence = mockFence()
+    const frame = await queue.dequeue()
+    frame.queue({ fence })
+    using seen = await stream.receive()
+    const ended = seen!.fence!.wait({ timeoutMs: 20_000 }).then(
+      () => undefined,
+      (reason: unknown) => (reason as { code: unknown }).code,
+    )
+    for (const value of [1, -1, -5, 0x7fffffff, 0])
+      for (let word = 0; word < liar.words.length; word++) {
+        liar.words.store(word, value)
+        if (word % 64 === 0) liar.bell.ring()
+        if (word % 64 === 0) await afterTurn(undefined)
+      }
+    assert.deepEqual([fence.isSignaled(), seen!.fence!.isSignaled()], [false, false])
+    signalFence(fence, error)
+    assert.equal(await ended, error?.code)
+    assert.deepEqual([fence.isSignaled(), fence.error], [true, error])
+  })
 
 test('A socket as doorbell neither blocks the camera nor keeps it busy', async (t) => {
   await withstand(t, async (path) => {
