@@ -16,6 +16,7 @@ import {
 } from '#src/linux/index.js'
 import { native } from '#src/linux/native.js'
 import { encodeFenceOffer } from '#src/interprocess/fence-message.js'
+import { encodeHello, OUR_HELLO } from '#src/interprocess/hello.js'
 import { decodeMessage, encodeMessage, MessageType } from '#src/interprocess/link-message.js'
 import { Random } from '../../tests/helpers/random.js'
 import { evilFds, evilMessage, evilWord, garbage } from './evil.js'
@@ -39,7 +40,9 @@ export async function makeNoise(path: string, seed: number): Promise<readonly Re
   const fd = native().connect(path)
   if (fd < 0) return []
   const refusals: Refusal[] = []
-  const hello = encodeMessage(MessageType.hello, 0, new Uint8Array(0))
+  // That of the first version gets it no further than to user messages.
+  const says = random.chance(0.9) ? encodeHello(OUR_HELLO) : new Uint8Array(0)
+  const hello = encodeMessage(MessageType.hello, 0, says)
   const say = (bytes: Uint8Array, fds: readonly number[] = []): void => {
     native().send(fd, bytes, bytes.length, Int32Array.from(fds))
     for (const one of fds) native().close(one)
