@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SLOT_ERRNO, SLOT_NEXT, SLOT_NEXT_GENERATION } from '#src/interprocess/member-page.js'
 import { FenceRig, Heard, watch } from '../helpers/fence-rig.js'
+import { Random } from '../helpers/random.js'
 
 test('A line that looks late hears of every failure, in order', () => {
   const rig = new FenceRig({ slots: 8 })
@@ -39,19 +40,15 @@ test('100,000 slots with failing fences: every reader, however late, learns the 
   const rig = new FenceRig({ slots: 64, members: 4 })
   const waiting: { line: () => void; due: number }[] = []
   let told = 0
-  let seed = 12345
-  const random = (below: number): number => {
-    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
-    return Math.floor((seed / 2 ** 32) * below)
-  }
+  const random = new Random(12345)
   for (let fence = 0; fence < 100_000; fence++) {
     let at = rig.board.allocate()
     while (at === undefined) {
-      waiting.splice(random(waiting.length), 1)[0]?.line()
+      waiting.splice(random.below(waiting.length), 1)[0]?.line()
       at = rig.board.allocate()
     }
     const errno = 1 + (fence % 130)
-    const reader = rig.readers[random(3)]!
+    const reader = rig.readers[random.below(3)]!
     const heard = new Heard(1)
     const line = watch(reader, at, heard)
     const late = (): void => {
