@@ -1,5 +1,6 @@
 import { DmaBufError } from '../errors.js'
-import { host, type WaitOptions } from '../host.js'
+import type { WaitOptions } from '../host.js'
+import { limitTime } from '../time-limit.js'
 import { checkWait } from '../wait.js'
 import type { Task } from '../wait-graph.js'
 import { AcquireContext } from './acquire-context.js'
@@ -66,7 +67,7 @@ export async function lockAll(
       throw new TypeError('lockAll takes reservations, of this copy of the package')
   const context = new AcquireContext(reservationWwClass, { task: options.task })
   const held = new Map<Reservation, Held>()
-  const waiting = limitTime(options)
+  const waiting = limitTime<WaitOptions>({ signal: options.signal, timeoutMs: options.timeoutMs })
   try {
     let contended = await lockEach(list, { context, held, waiting })
     while (contended !== undefined) {
@@ -111,11 +112,4 @@ async function lockEach(
 function releaseAll(held: Map<Reservation, Held>): void {
   for (const one of held.values()) one.release()
   held.clear()
-}
-
-/** Options for each of several waits that share one time. */
-function limitTime({ signal, timeoutMs }: LockAllOptions): () => WaitOptions {
-  if (timeoutMs === undefined) return () => ({ signal })
-  const endNs = host().nowNs() + timeoutMs * 1e6
-  return () => ({ signal, timeoutMs: Math.max(0, (endNs - host().nowNs()) / 1e6) })
 }

@@ -1,4 +1,4 @@
-import { host, type WaitOptions } from '../host.js'
+import { limitTime } from '../time-limit.js'
 import type { AcquireContext } from './acquire-context.js'
 import { lockError } from './lock-attempt.js'
 import type { SharedRequest, SharedSide, SharedSight } from './shared-side.js'
@@ -79,11 +79,4 @@ export async function lockShared(
     }
     if (!mayGiveWay) await side.waitForLock(request, false, waiting())
   }
-}
-
-/** Options for each of several waits that share one time. */
-function limitTime({ timeoutMs, ...options }: LockOptions): () => LockOptions & WaitOptions {
-  if (timeoutMs === undefined) return () => options
-  const endNs = host().nowNs() + timeoutMs * 1e6
-  return () => ({ ...options, timeoutMs: Math.max(0, (endNs - host().nowNs()) / 1e6) })
 }
