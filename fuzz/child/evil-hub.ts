@@ -14,13 +14,17 @@ import { OwnedFd } from '#src/linux/owned-fd.js'
 import { OwnPage } from '#src/linux/own-page.js'
 import { Random } from '../../tests/helpers/random.js'
 import { evilFds, evilWord, garbage } from './evil.js'
-import { scribble, slip } from './mutant.js'
+import { behave, scribble, slip } from './mutant.js'
 import { serveUntil, serveWhile } from './serving.js'
 
 const SHAPE = { slots: 64, buffers: 4, members: 4 }
 const BUFFER_BYTES = 4096
 const NAMES = ['buffer 0', 'buffer 1']
 const LIES = 25
+/** What a hub says, once a member has joined. */
+const SAYS = [DomainOp.member, DomainOp.welcome, DomainOp.evicted, DomainOp.bell, DomainOp.buffer]
+/** How long some are honest, so that others come to rely on them. */
+const HONEST_MS = 100
 
 /** Serves what looks like a domain, until stopServing(). */
 export async function serveEvilDomain(path: string, seed: number): Promise<void> {
@@ -31,6 +35,8 @@ export async function serveEvilDomain(path: string, seed: number): Promise<void>
 /** A hub and another member, both with hands that slip. */
 async function serveSlipping(path: string, seed: number): Promise<void> {
   const random = slip(seed)
+  const endMs = performance.now() + (random.chance(0.6) ? HONEST_MS : 0)
+  if (performance.now() < endMs) behave()
   const hub = await serveDomain(path, SHAPE)
   const heap = openMemfdHeap({ name: 'evil' })
   const shared: DmaBuf[] = []
@@ -47,9 +53,13 @@ async function serveSlipping(path: string, seed: number): Promise<void> {
   }
   const begun = begin().catch(() => {})
   const work = createTimeline('evil')
+  let isWaiting = true
   serveWhile(
     async () => {
-      if (shared.length > 0) await disturb(random.pick(shared), work, random)
+      const isHonest = performance.now() < endMs
+      if (!isHonest && isWaiting) slip(seed)
+      isWaiting = isHonest
+      if (shared.length > 0 && !isHonest) await disturb(random.pick(shared), work, random)
       if (random.chance(0.02)) hub.evict(1 + random.below(3), 'no reason')
       await delay(random.below(3))
     },
@@ -152,11 +162,11 @@ class Truth implements Disposable {
     const { words } = this.#page
     if (random.chance(0.3)) words.store(MEMBER_EPOCH, random.below(6))
     if (random.chance(0.3)) words.store(random.below(words.length), evilWord(random))
-    if (random.chance(0.1))
+    if (random.chance(0.02))
       await link.post(MessageType.domain, garbage(random).subarray(0, 300), { timeoutMs: 100 })
-    const op = random.chance(0.95) ? random.pick(Object.values(DomainOp)) : random.below(300)
+    const op = random.chance(0.95) ? random.pick(SAYS) : random.below(13)
     const fields = {
-      index: random.pick([0, 1, 2, 3, 4, 31, 32, 2 ** 31]),
+      index: random.chance(0.9) ? random.pick([0, 2, 3]) : random.pick([1, 4, 31, 2 ** 31]),
       generation: random.below(3),
       epoch: random.below(6),
       count: random.below(5),
@@ -168,7 +178,7 @@ class Truth implements Disposable {
   }
 
   #fdsFor(op: number, random: Random): OwnedFd[] {
-    if (random.chance(0.2)) return evilFds(random, 3).map((fd) => OwnedFd.adopt(fd))
+    if (random.chance(0.1)) return evilFds(random, 3).map((fd) => OwnedFd.adopt(fd))
     if (op === DomainOp.member) return this.person()
     if (op === DomainOp.bell) return [this.#bell.set.dup()]
     return op === DomainOp.buffer ? this.memory() : []

@@ -118,11 +118,18 @@ export class DomainMemberPort implements DomainPort {
     })
     answered.catch(() => {})
     const message = encodeDomain(op, { ...fields, count })
-    await this.#link.post(MessageType.domain, message, { fds, ...options })
+    try {
+      await this.#link.post(MessageType.domain, message, { fds, ...options })
+    } catch (error) {
+      this.#requests.delete(count)
+      // A hub that lies may have answered already.
+      answered.then(closeAll, () => {})
+      throw error
+    }
     const answer = await answered
     const { flags, text } = answer.message
     if (flags === 0) return answer
-    for (const fd of answer.fds) fd.close()
+    closeAll(answer)
     throw new DmaBufError(errnoName(flags), operation, peerText(text) ?? 'The hub refuses')
   }
 
@@ -245,4 +252,8 @@ export class DomainMemberPort implements DomainPort {
     for (const request of [...this.#requests.values()]) request.reject(error)
     this.#requests.clear()
   }
+}
+
+function closeAll({ fds }: Answer): void {
+  for (const fd of fds) fd.close()
 }

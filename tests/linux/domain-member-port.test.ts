@@ -1,7 +1,7 @@
 // Goal: a member believes its hub only what can be, and tells its hub's death from being told to go.
 // Method: members whose links the test breaks, and hubs that lie.
 import assert from 'node:assert/strict'
-import { openSync } from 'node:fs'
+import { openSync, readdirSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { DmaBufError } from '#src/core/errors.js'
 import { DomainOp, encodeDomain } from '#src/interprocess/domain-message.js'
@@ -13,6 +13,7 @@ import { DomainMemberPort } from '#src/linux/domain-member-port.js'
 import { Lifeline } from '#src/linux/lifeline.js'
 import { inheritLink, linkPair } from '#src/linux/link-pair.js'
 import type { Link } from '#src/linux/link.js'
+import { createMemfd } from '#src/linux/memfd.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
 import { errorCode } from '../helpers/error-code.js'
 import { until } from '../helpers/leaks.js'
@@ -181,4 +182,35 @@ test('DomainMemberPort takes a hub that hangs up and lives for one that has evic
     lifeline.close()
     page[Symbol.dispose]()
   }
+})
+
+/** Descriptors of this process on memory of that name. */
+function openMemory(name: string): readonly string[] {
+  const folder = '/proc/self/fd'
+  return readdirSync(folder)
+    .map((fd) => {
+      try {
+        return readlinkSync(`${folder}/${fd}`)
+      } catch {
+        // That of the folder itself.
+        return ''
+      }
+    })
+    .filter((link) => link.includes(`:${name}`))
+}
+
+test('DomainMemberPort keeps no descriptor of an answer to what it could not ask', async () => {
+  const { hub, page, lifeline, group, port, say } = await joinedByHand()
+  const asked: Promise<string>[] = []
+  // More than the socket of a hub that reads nothing holds.
+  for (let i = 0; i < 600; i++) asked.push(errorCode(() => port.open('a', true, {})))
+  const memory = createMemfd('early', 4096)
+  say(encodeDomain(DomainOp.buffer, { count: 600, length: 4096 }), [memory])
+  memory.close()
+  for (let i = 0; i < 20; i++) await turn()
+  hub[Symbol.dispose]()
+  assert.ok((await Promise.all(asked)).every((code) => code === 'EPIPE'))
+  await port.close()
+  assert.deepEqual(openMemory('early'), [])
+  for (const one of [group, lifeline, page]) one[Symbol.dispose]()
 })
