@@ -140,6 +140,11 @@ export class DomainGroup implements LockGroup, Disposable {
     const own = { index, words, board: this.publisher.board }
     const old = this.#peers.find((peer) => peer.index === name.index)
     if (old !== undefined) this.remove(old)
+    // A hub's place may have been given away by its last words but one.
+    if (this.#closed) {
+      fds.lifeline.close()
+      throw new DmaBufError('EPIPE', 'domain', 'The domain was left')
+    }
     const ended = (peer: DomainPeer): void => this.remove(peer)
     const peer = new DomainPeer(name, { layout, own, ended, ...fds })
     this.#peers = [...this.#peers, peer].sort((a, b) => a.index - b.index)

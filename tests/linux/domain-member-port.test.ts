@@ -214,3 +214,16 @@ test('DomainMemberPort keeps no descriptor of an answer to what it could not ask
   assert.deepEqual(openMemory('early'), [])
   for (const one of [group, lifeline, page]) one[Symbol.dispose]()
 })
+
+test('DomainMemberPort meets nobody any more once its hub, which named another in its place, has evicted it', async () => {
+  const { hub, page, lifeline, group, port, say } = await joinedByHand()
+  using other = new Lifeline()
+  // The end is read while the first hub is forgotten.
+  say(encodeDomain(DomainOp.member, { generation: 2, epoch: 2 }), [page.page.fd, other.end])
+  hub.send(encodeMessage(MessageType.goodbye, 104, new Uint8Array(0)))
+  await until(() => group.closed)
+  await turn()
+  assert.deepEqual(group.others, [])
+  await port.close()
+  for (const one of [hub, lifeline, page]) one[Symbol.dispose]()
+})
