@@ -29,8 +29,8 @@ async function openInOne(): Promise<readonly [Ends, Ends]> {
   const [back, writtenByOther] = linkPair()
   const [out, forth, echo, incoming] = await Promise.all([
     serveFrames(outgoing, SHAPE),
-    connectFrames(inheritLink(readByOther.number)),
-    serveFrames(inheritLink(writtenByOther.number), SHAPE),
+    connectFrames(inheritLink(readByOther)),
+    serveFrames(inheritLink(writtenByOther), SHAPE),
     connectFrames(back),
   ])
   return [

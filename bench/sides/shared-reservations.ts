@@ -77,6 +77,9 @@ const operations: Readonly<Record<string, (buffer: DmaBuf) => Batch>> = {
 
 const BATCH = 100
 
+// Handles that are never closed: a side ends with its process.
+const open: DmaBuf[] = []
+
 async function runFirst(name: string, members: number, cpu: string): Promise<void> {
   const buffer = openMemfdHeap().allocate(4096)
   if (members > 0) {
@@ -94,6 +97,7 @@ async function runOther(path: string, members: number, name: string): Promise<vo
   for (let i = 0; i < members; i++) {
     const domain = await joinDomain(path)
     const buffer = await domain.open('buffer')
+    open.push(buffer)
     if (i === 0 && name === 'look') addPending(buffer)
   }
   endWithStdin()
