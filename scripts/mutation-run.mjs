@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -28,8 +27,9 @@ export function makeCopy(sources) {
   const folder = mkdtempSync(join(tmpdir(), 'dmabuf-mutate-'))
   cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
   cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true })
-  mkdirSync(join(folder, 'build'))
-  cpSync(join(ROOT, 'build/tests'), join(folder, 'build/tests'), { recursive: true })
+  // Tests draw their random numbers from the simulator's generator.
+  for (const part of ['tests', 'sim'])
+    cpSync(join(ROOT, 'build', part), join(folder, 'build', part), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   for (const { path, code } of sources) writeFileSync(join(folder, distOf(path)), code)
   return folder

@@ -77,12 +77,14 @@ function readCounts(label) {
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** Compiled files in which something failed; undefined where a failure names no file of ours. */
+/** Compiled test files in which something failed; undefined where a failure names none of ours. */
 function failedFiles({ failures }) {
   const files = failures.map(({ file = '' }) =>
     file.replace(join(ROOT, 'tests'), COMPILED).replace(/\.ts$/, '.js'),
   )
-  return files.every((file) => existsSync(file)) ? [...new Set(files)] : undefined
+  // One that is called by a helper has the helper's name: nothing would run there.
+  const areTests = files.every((file) => file.endsWith('.test.js') && existsSync(file))
+  return areTests ? [...new Set(files)] : undefined
 }
 
 /** Runs the few files that failed once more, alone. @returns the exit status */

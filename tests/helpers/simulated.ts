@@ -8,7 +8,7 @@ import { buildSteps, WORLD } from '../../sim/transform/build.js'
 import type * as worlds from '../../sim/worlds.js'
 
 /** A minute on a slow machine. */
-export const MOST_STEPS = 20_000_000
+export const MOST_STEPS = 40_000_000
 
 /** The stepped build of the source with one mistake, or as it is. */
 export async function loadStepped(name: string): Promise<typeof worlds> {
