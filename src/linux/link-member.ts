@@ -160,6 +160,9 @@ export class LinkMember {
     const [page, set, ...surplus] = received.fds
     for (const fd of surplus) fd.close()
     try {
+      // What came before the link's end is read after it.
+      if (this.own.closed)
+        throw this.link.end?.error ?? new DmaBufError('EPIPE', 'receive', 'The link has ended')
       if (page === undefined || set === undefined)
         throw new DmaBufError('EPROTO', 'receive', 'The peer sent no member page')
       const remote = new RemoteMember(this.own, { page, block: OTHER })

@@ -24,6 +24,7 @@ const LOOK_MS = 2
 export async function shareFence(fence: Fence, to: Link, options: WaitOptions = {}): Promise<void> {
   const member = LinkMember.of(to)
   const slot = await freeSlot(member, options)
+  if (member.own.closed) throw gone()
   const at = member.own.publisher.publishFence(fence, slot)
   const { driverName, timelineName } = fence
   await member.offer(MessageType.fenceShare, { at, driverName, timelineName }, options)
@@ -52,7 +53,7 @@ function freeSlot(member: LinkMember, options: WaitOptions): Promise<FenceSlot> 
     let stop = (): void => {}
     const look = (): void => {
       if (member.own.closed) {
-        waiter.reject(new DmaBufError('EPIPE', 'shareFence', 'The link has ended'))
+        waiter.reject(gone())
         return
       }
       const slot = publisher.allocate()
@@ -63,4 +64,8 @@ function freeSlot(member: LinkMember, options: WaitOptions): Promise<FenceSlot> 
     look()
     return () => stop()
   })
+}
+
+function gone(): DmaBufError {
+  return new DmaBufError('EPIPE', 'shareFence', 'The link has ended')
 }

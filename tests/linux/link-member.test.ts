@@ -40,6 +40,29 @@ test('LinkMember.of makes one group for a link, and none for one that we have cl
   await theirs.close()
 })
 
+test('What a peer shared before it left is not followed after that, and nothing of it is kept', async () => {
+  await settled()
+  const before = countResources()
+  const timeline = createTimeline('left')
+  const [ours, theirs] = links()
+  const receiving = receiveFence(ours)
+  receiving.catch(() => {})
+  await settled()
+  const sharing = shareFence(timeline.fence(1), theirs).catch(() => {})
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+  const closing = theirs.close()
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+  // Its page, its offer and its goodbye are read at once: the end is told before anybody has seen the page.
+  ours.pump(true)
+  await assert.rejects(receiving, { code: 'EPIPE' })
+  await sharing
+  await closing
+  await ours.close()
+  timeline.close()
+  await settled()
+  assert.deepEqual(countResources(), before)
+})
+
 test('Signalling that nobody waits for makes no system call; each waiter costs one', async (t) => {
   if (!hasStrace(t)) return
   const path = socketPath(t)
