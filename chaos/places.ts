@@ -1,5 +1,5 @@
 import { operationsOf, type Role } from './child/operations.js'
-import type { Run } from './scenario.js'
+import type { Process, Run } from './scenario.js'
 
 /** A place to die: before access number `at` to shared memory of an operation; nowhere where it is infinite. */
 export interface Place {
@@ -57,4 +57,22 @@ function sample<T>(run: Run, all: readonly T[], count: number): readonly T[] {
   const chosen: T[] = []
   while (chosen.length < count) chosen.push(...left.splice(run.random.below(left.length), 1))
   return chosen
+}
+
+/** Starts a process that is about to do the operation of a place, and counts its accesses. */
+export async function prepareVictim(
+  run: Run,
+  { role, operation }: Pick<Place, 'role' | 'operation'>,
+  path: string,
+): Promise<Process> {
+  const victim = await run.startVictim()
+  await victim.run(
+    async (_, who, what, where) => {
+      chaos.my.victim = await chaos.StepVictim.prepare(who, what, where)
+    },
+    role,
+    operation,
+    path,
+  )
+  return victim
 }

@@ -5,7 +5,7 @@ import {
   type DomainOperation,
 } from '../child/domain-operations.js'
 import { isStopped } from '../holdings.js'
-import { killAtPlaces, type Place, type Survivors } from '../places.js'
+import { killAtPlaces, prepareVictim, type Place, type Survivors } from '../places.js'
 import type { Process, Run, Scenario } from '../scenario.js'
 import { Onlookers } from './onlookers.js'
 
@@ -68,7 +68,7 @@ class Bystanders implements Survivors {
   async #endMember(place: Place): Promise<number | undefined> {
     const others = this.#lasting
     const { taken, isHolding = false } = operationOf(place)
-    const victim = await this.#prepare(place, this.#run.path('domain'))
+    const victim = await prepareVictim(this.#run, place, this.#run.path('domain'))
     if (taken !== undefined) await others.hold(taken)
     await victim.run(() => chaos.my.victim.ready())
     await others.look()
@@ -87,7 +87,7 @@ class Bystanders implements Survivors {
     const others = this.#joining
     const { isHolding = false } = operationOf(place)
     const path = this.#run.path(`hub${this.#run.kills}`)
-    const victim = await this.#prepare(place, path)
+    const victim = await prepareVictim(this.#run, place, path)
     const isAdmitting = place.operation === 'admit'
     await others.join(path, isAdmitting ? 1 : 2)
     await victim.run(() => chaos.my.victim.ready())
@@ -97,19 +97,6 @@ class Bystanders implements Survivors {
     await this.#meetDeath(place, { victim, others, isWaiting: isHolding })
     await others.close()
     return count
-  }
-
-  async #prepare({ role, operation }: Place, path: string): Promise<Process> {
-    const victim = await this.#run.startVictim()
-    await victim.run(
-      async (_, who, what, where) => {
-        chaos.my.victim = await chaos.StepVictim.prepare(who, what, where)
-      },
-      role,
-      operation,
-      path,
-    )
-    return victim
   }
 
   /** The victim stands still, or is done: what the others see of it, and that they go on when it is gone. */

@@ -143,7 +143,8 @@ async function join(one: Process, path: string): Promise<void> {
   }, path)
 }
 
-async function closeMember(run: Run, one: Process): Promise<void> {
+/** Ends a member that has survived: it has seen nothing wrong, and went on to the end. */
+export async function closeMember(run: Run, one: Process): Promise<void> {
   const { locked, violations, end } = await one.run(async () => {
     await chaos.my.member.stop()
     const report = chaos.my.member.report()

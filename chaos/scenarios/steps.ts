@@ -1,4 +1,4 @@
-import { killAtPlaces, stepsOf, type Place, type Survivors } from '../places.js'
+import { killAtPlaces, prepareVictim, stepsOf, type Place, type Survivors } from '../places.js'
 import type { Process, Run, Scenario } from '../scenario.js'
 
 /** Everybody is killed before every single access to shared memory, in everything they do. */
@@ -65,16 +65,8 @@ class Neighbours implements Survivors {
   }
 
   async perform({ role, operation, at }: Place): Promise<number | undefined> {
-    const victim = await this.#run.startVictim()
     const path = this.#run.path(pathOf(role))
-    await victim.run(
-      async (_, who, what, where) => {
-        chaos.my.victim = await chaos.StepVictim.prepare(who, what, where)
-      },
-      role,
-      operation,
-      path,
-    )
+    const victim = await prepareVictim(this.#run, { role, operation }, path)
     const others = this.#meet({ role, operation, at }, path)
     await others.before
     await victim.run(() => chaos.my.victim.ready())

@@ -1,6 +1,6 @@
 import type { Locking } from '../child/member.js'
 import type { Process, Run, Scenario } from '../scenario.js'
-import { nextLock, serve, untilMembers } from './members.js'
+import { closeMember, nextLock, serve, untilMembers } from './members.js'
 import { endWorkers, terminate } from './workers.js'
 
 /** Two workers of one process are members of a domain: one ends, and the hub and the other one go on. */
@@ -43,14 +43,7 @@ async function endMembers(run: Run, kills: number): Promise<void> {
     },
   })
   await untilMembers(hub, 0)
-  const { locked, violations } = await hub.run(async () => {
-    await chaos.my.member.stop()
-    const report = chaos.my.member.report()
-    await chaos.my.member.close()
-    return report
-  })
-  run.count('locked', locked)
-  for (const text of violations) run.violation(text)
+  await closeMember(run, hub)
   await run.finish(hub)
 }
 

@@ -1,9 +1,12 @@
-import { Random } from '../../tests/helpers/random.js'
+import { attackOnce, type Attack } from '../attack.js'
 import { within, type Fuzzer, type Process, type Target } from '../fuzzer.js'
 
 const MOST_MS = 15_000
-// One that has hurt itself is not waited for.
-const HOSTILE_MS = 3000
+const ATTACK: Attack = {
+  disguise: 'member',
+  pathName: 'domain',
+  chances: { noise: 0.2, kill: 0.05 },
+}
 
 let honestOnes: readonly Process[] = []
 
@@ -29,27 +32,7 @@ async function open(fuzzer: Fuzzer): Promise<void> {
 }
 
 async function attack(fuzzer: Fuzzer, seed: number): Promise<readonly string[]> {
-  const random = new Random(seed)
-  const path = fuzzer.path('domain')
-  const hostile = await fuzzer.hostile()
-  const attacking = random.chance(0.2)
-    ? hostile.run((_, at, s) => globalThis.hostile.makeNoise(at, s), path, seed)
-    : hostile.run(
-        (_, at, s) => globalThis.hostile.slipIn('member', at, { seed: s, stayMs: 0 }),
-        path,
-        seed,
-      )
-  const wrong: string[] = []
-  if (random.chance(0.05)) {
-    await fuzzer.killHostile()
-    await attacking.catch(() => {})
-  } else {
-    const answers = await within('the attack', HOSTILE_MS, attacking).catch(async () => {
-      await fuzzer.killHostile()
-      return []
-    })
-    for (const answer of answers) wrong.push(...fuzzer.judge(answer))
-  }
+  const wrong = await attackOnce(fuzzer, seed, ATTACK)
   for (const one of honestOnes) wrong.push(...(await progress(one)))
   return wrong
 }

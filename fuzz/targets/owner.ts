@@ -1,9 +1,12 @@
-import { Random } from '../../tests/helpers/random.js'
+import { attackOnce, type Attack } from '../attack.js'
 import { within, type Fuzzer, type Process, type Target } from '../fuzzer.js'
 
 const MOST_MS = 15_000
-// One that has hurt itself is not waited for.
-const HOSTILE_MS = 3000
+const ATTACK: Attack = {
+  disguise: 'watcher',
+  pathName: 'timeline',
+  chances: { noise: 0.3, kill: 0.02 },
+}
 
 let owner: Process
 let other: Process
@@ -31,27 +34,7 @@ async function open(fuzzer: Fuzzer): Promise<void> {
 }
 
 async function attack(fuzzer: Fuzzer, seed: number): Promise<readonly string[]> {
-  const random = new Random(seed)
-  const path = fuzzer.path('timeline')
-  const hostile = await fuzzer.hostile()
-  const attacking = random.chance(0.3)
-    ? hostile.run((_, at, s) => globalThis.hostile.makeNoise(at, s), path, seed)
-    : hostile.run(
-        (_, at, s) => globalThis.hostile.slipIn('watcher', at, { seed: s, stayMs: 0 }),
-        path,
-        seed,
-      )
-  const wrong: string[] = []
-  if (random.chance(0.02)) {
-    await fuzzer.killHostile()
-    await attacking.catch(() => {})
-  } else {
-    const answers = await within('the attack', HOSTILE_MS, attacking).catch(async () => {
-      await fuzzer.killHostile()
-      return []
-    })
-    for (const answer of answers) wrong.push(...fuzzer.judge(answer))
-  }
+  const wrong = await attackOnce(fuzzer, seed, ATTACK)
   wrong.push(...(await progress()))
   return wrong
 }

@@ -1,10 +1,9 @@
 import { Random } from '../../tests/helpers/random.js'
+import { endOf, makeNoise, slipIn } from '../attack.js'
 import { within, type Fuzzer, type Process, type Target } from '../fuzzer.js'
 
 const SLOW_MS = 400
 const MOST_MS = 15_000
-// One that has hurt itself is not waited for.
-const HOSTILE_MS = 3000
 
 let camera: Process
 let viewers: Process
@@ -46,25 +45,11 @@ async function attack(fuzzer: Fuzzer, seed: number): Promise<readonly string[]> 
   // Some stay until the camera has to lose patience with them.
   const stays = random.chance(0.03)
   const attacking = isNoise
-    ? hostile.run((_, at, s) => globalThis.hostile.makeNoise(at, s), path, seed)
-    : hostile.run(
-        (_, at, s, ms) => globalThis.hostile.slipIn('viewer', at, { seed: s, stayMs: ms }),
-        path,
-        seed,
-        stays ? 4 * SLOW_MS : 0,
-      )
+    ? makeNoise(hostile, path, seed)
+    : slipIn(hostile, path, { disguise: 'viewer', seed, stayMs: stays ? 4 * SLOW_MS : 0 })
   const wrong: string[] = []
   if (stays) wrong.push(...(await progress()))
-  if (random.chance(0.02)) {
-    await fuzzer.killHostile()
-    await attacking.catch(() => {})
-  } else {
-    const answers = await within('the attack', HOSTILE_MS, attacking).catch(async () => {
-      await fuzzer.killHostile()
-      return []
-    })
-    for (const answer of answers) wrong.push(...fuzzer.judge(answer))
-  }
+  wrong.push(...(await endOf(attacking, fuzzer, random.chance(0.02))))
   wrong.push(...(await progress()))
   return wrong
 }
