@@ -26,8 +26,8 @@ export class CounterReader {
   /** Looks at the page, and says the highest value seen so far. */
   load(): number {
     // High first: with a low word that is newer than it, the value is too small and the latch keeps it out. While it
-    // is what it was nothing has to be ordered, since it never comes back to that: a plain look will do, and costs
-    // a tenth.
+    // is what it was nothing has to be ordered, since it never comes back to that: a plain look will do, and is
+    // no call.
     if (this.#words.read(this.#index + 1) !== this.#high)
       this.#high = this.#words.load(this.#index + 1)
     const value = numberOf(this.#high, this.#words.load(this.#index))

@@ -132,8 +132,8 @@ export class Mapping implements Disposable {
 }
 
 /**
- * Takes an ArrayBuffer away from whoever has it and gives another one over the same memory: a tenth of what it costs
- * to end a view and make the next. Undefined before Node 22, and in workers: one that is terminated could not tell a
+ * Takes an ArrayBuffer away from whoever has it and gives another one over the same memory: without the
+ * finalizer that each new view has. Undefined before Node 22, and in workers: one that is terminated could not tell a
  * view that nobody has from one that was moved to another thread.
  */
 const transfer: ((this: ArrayBuffer) => ArrayBuffer) | undefined = isMainThread
