@@ -22,6 +22,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   export_message(env, exports);
   export_poll(env, exports);
   export_doorbell(env, exports);
+  export_ioctl(env, exports);
   export_pipe(env, exports);
   return exports;
 }

@@ -3,9 +3,25 @@
 #include "owned.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+// openFile(path, flags) -> fd. It may wait where the file does: ask for O_NONBLOCK.
+static napi_value open_file(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  char path[4096];
+  int length = string_argument(env, &args, 0, path, sizeof path);
+  if (length < 0) return number(env, length);
+  // A NUL would name another file than the caller saw.
+  if (strlen(path) != (size_t)length) return number(env, -ENOENT);
+  int fd;
+  do fd = open(path, (int_argument(env, &args, 1) & ~(O_CREAT | O_TMPFILE)) | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  return result_of(env, own_fd(env, fd));
+}
 
 // memfd(name, flags) -> fd. MFD_NOEXEC_SEAL is tried first where the kernel knows it (6.3).
 static napi_value memfd(napi_env env, napi_callback_info info) {
@@ -46,18 +62,53 @@ static napi_value get_seals(napi_env env, napi_callback_info info) {
   return result_of(env, fcntl(fd_argument(env, &args, 0), F_GET_SEALS));
 }
 
-// stat(fd, into: Int32Array(2)) -> size; the inode goes into the two words, low first.
+// stat(fd, into: Int32Array(4)) -> size; into: inode, low and high word, and the device's major and minor number.
 static napi_value stat_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   bytes_t into = bytes_argument(env, &args, 1);
   struct statx status;
-  if (into.data == NULL || into.length < 8) return number(env, -EINVAL);
+  if (into.data == NULL || into.length < 16) return number(env, -EINVAL);
   // Not fstat(): C libraries before glibc 2.33, which Node 20 still runs on, do not export it.
   if (statx(fd_argument(env, &args, 0), "", AT_EMPTY_PATH, STATX_INO | STATX_SIZE, &status) < 0)
     return number(env, -errno);
   uint64_t inode = status.stx_ino;
+  uint32_t device[2] = {status.stx_dev_major, status.stx_dev_minor};
   memcpy(into.data, &inode, sizeof inode);
+  memcpy(into.data + sizeof inode, device, sizeof device);
   return number(env, (int64_t)status.stx_size);
+}
+
+// fileSystem(fd) -> the magic number of the file system it is on: DMA_BUF_MAGIC of a dma-buf.
+static napi_value file_system(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  struct statfs status;
+  if (fstatfs(fd_argument(env, &args, 0), &status) < 0) return number(env, -errno);
+  return number(env, (uint32_t)status.f_type);
+}
+
+// fileFlags(fd) -> the flags it was opened with: access mode, O_NONBLOCK.
+static napi_value file_flags(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  return result_of(env, fcntl(fd_argument(env, &args, 0), F_GETFL));
+}
+
+// seek(fd, offset, whence) -> where the file stands now
+static napi_value seek(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  double offset = 0;
+  if (args.count > 1) napi_get_value_double(env, args.values[1], &offset);
+  if (!(offset >= -9007199254740991.0 && offset <= 9007199254740991.0)) return number(env, -EINVAL);
+  return result_of(env, lseek(fd_argument(env, &args, 0), (off_t)offset, int_argument(env, &args, 2)));
+}
+
+// pollNow(fd, events) -> the events of poll(2) that are there; 0 where none is.
+static napi_value poll_now(napi_env env, napi_callback_info info) {
+  arguments_t args = arguments(env, info);
+  struct pollfd file = {.fd = fd_argument(env, &args, 0), .events = (short)int_argument(env, &args, 1)};
+  int result;
+  do result = poll(&file, 1, 0);
+  while (result < 0 && errno == EINTR);
+  return number(env, result < 0 ? -errno : file.revents);
 }
 
 static napi_value dup_fd(napi_env env, napi_callback_info info) {
@@ -85,6 +136,8 @@ void export_fd(napi_env env, napi_value exports) {
       {"memfd", memfd},         {"truncate", truncate_fd}, {"allocate", allocate},
       {"addSeals", add_seals},  {"getSeals", get_seals},   {"stat", stat_fd},
       {"dup", dup_fd},          {"close", close_fd},       {"setCloseOnExec", set_close_on_exec},
+      {"openFile", open_file},  {"fileSystem", file_system}, {"fileFlags", file_flags},
+      {"seek", seek},           {"pollNow", poll_now},
   };
   EXPORT(env, exports, list);
 }

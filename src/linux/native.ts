@@ -7,6 +7,9 @@ export type MappingHandle = object & { readonly dmabufMapping: true }
 /** A poll of the addon; opaque. Hold on to it: a collected one is closed. */
 export type PollHandle = object & { readonly dmabufPoll: true }
 
+/** Offsets in an argument, each followed by the array whose address belongs there. */
+export type Addresses = readonly (number | Uint8Array)[]
+
 /** What a poll does before it calls back. */
 export const PollMode = { events: 0, messages: 1, doorbell: 2 } as const
 
@@ -14,7 +17,8 @@ export const PollMode = { events: 0, messages: 1, doorbell: 2 } as const
 export const MapMode = { shared: 0, private: 1, readOnly: 2 } as const
 
 /**
- * The addon's functions. All return 0 or more, or -errno; none waits, but futexSleep.
+ * The addon's functions. All return 0 or more, or -errno; none waits, but futexSleep, and
+ * ioctl and openFile where the driver does.
  * The C files under native/ say what each does.
  */
 export interface Native {
@@ -25,6 +29,11 @@ export interface Native {
   getSeals(fd: number): number
   stat(fd: number, into: Int32Array): number
   dup(fd: number): number
+  openFile(path: string, flags: number): number
+  fileSystem(fd: number): number
+  fileFlags(fd: number): number
+  seek(fd: number, offset: number, whence: number): number
+  pollNow(fd: number, events: number): number
   close(fd: number): number
   setCloseOnExec(fd: number): number
   own(fd: number): number
@@ -48,6 +57,19 @@ export interface Native {
     ownOffset: number,
     wake?: MappingHandle,
     wakeOffset?: number,
+  ): number
+
+  ioctl(fd: number, request: number, argument?: Uint8Array | number, addresses?: Addresses): number
+  ioctlOnThread(
+    fd: number,
+    request: number,
+    argument?: Uint8Array | number,
+  ): Promise<number> | number
+  ioctlWhenReady(
+    fd: number,
+    events: number,
+    request: number,
+    argument: Uint8Array | number,
   ): number
 
   letOthersRun(): number

@@ -1,0 +1,45 @@
+import { check, native, type Addresses } from './native.js'
+import type { OwnedFd } from './owned-fd.js'
+
+/** What a call to a driver is for, in an error's words. */
+export interface Purpose {
+  /** The name of the call, as in DmaBufError. */
+  readonly operation: string
+  /** What could not be done. */
+  message(): string
+}
+
+/**
+ * Calls a driver. Repeated where a signal of the system interrupts it; waits where the driver does.
+ *
+ * @param argument - as long as the request says at least; what the driver answers is in it afterwards
+ * @param addresses - offsets in the argument, each followed by the array whose address belongs there
+ * @returns 0 or more
+ * @throws {DmaBufError} what the driver says; EBADF for a closed descriptor
+ */
+export function ioctl(
+  fd: OwnedFd,
+  request: number,
+  argument: Uint8Array | number,
+  purpose: Purpose,
+  addresses: Addresses = [],
+): number {
+  const result = native().ioctl(fd.number, request, argument, addresses)
+  return check(result, purpose.operation, () => purpose.message())
+}
+
+/**
+ * The same on another thread, for drivers that wait. The descriptor may be closed meanwhile.
+ *
+ * @param argument - not to be touched until it is done
+ * @throws {DmaBufError} as rejections
+ */
+export async function ioctlOnThread(
+  fd: OwnedFd,
+  request: number,
+  argument: Uint8Array | number,
+  purpose: Purpose,
+): Promise<number> {
+  const result = await native().ioctlOnThread(fd.number, request, argument)
+  return check(result, purpose.operation, () => purpose.message())
+}
