@@ -5,15 +5,16 @@ import type { OwnedFd } from './owned-fd.js'
 export interface Purpose {
   /** The name of the call, as in DmaBufError. */
   readonly operation: string
-  /** What could not be done. */
+  /** What could not be done, and what to do about it. */
   message(): string
+  /** Offsets in the argument, each followed by the array whose address belongs there. */
+  readonly addresses?: Addresses
 }
 
 /**
  * Calls a driver. Repeated where a signal of the system interrupts it; waits where the driver does.
  *
  * @param argument - as long as the request says at least; what the driver answers is in it afterwards
- * @param addresses - offsets in the argument, each followed by the array whose address belongs there
  * @returns 0 or more
  * @throws {DmaBufError} what the driver says; EBADF for a closed descriptor
  */
@@ -22,9 +23,8 @@ export function ioctl(
   request: number,
   argument: Uint8Array | number,
   purpose: Purpose,
-  addresses: Addresses = [],
 ): number {
-  const result = native().ioctl(fd.number, request, argument, addresses)
+  const result = native().ioctl(fd.number, request, argument, purpose.addresses ?? [])
   return check(result, purpose.operation, () => purpose.message())
 }
 

@@ -65,12 +65,7 @@ export interface Native {
     request: number,
     argument?: Uint8Array | number,
   ): Promise<number> | number
-  ioctlWhenReady(
-    fd: number,
-    events: number,
-    request: number,
-    argument: Uint8Array | number,
-  ): number
+  ioctlWhenReady(fd: number, events: number, request: number, argument: Uint8Array | number): number
 
   letOthersRun(): number
 
