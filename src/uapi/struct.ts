@@ -31,6 +31,10 @@ export class Struct {
     return new Struct(bytes)
   }
 
+  u8(offset: number): number {
+    return this.#view.getUint8(offset)
+  }
+
   u32(offset: number): number {
     return this.#view.getUint32(offset, LITTLE_ENDIAN)
   }
@@ -45,9 +49,19 @@ export class Struct {
 
   /** A `char[32]`: what is before the first NUL, and never its last byte. @rule SF-12 */
   name(offset: number): string {
-    const field = this.bytes.subarray(offset, offset + NAME_BYTES)
+    return this.text(offset, NAME_BYTES + 1)
+  }
+
+  /** A `char[sizeBytes]`: what is before the first NUL, and never its last byte. */
+  text(offset: number, sizeBytes: number): string {
+    const field = this.bytes.subarray(offset, offset + sizeBytes - 1)
     const end = field.indexOf(0)
     return decodeText(end < 0 ? field : field.subarray(0, end))
+  }
+
+  setU8(offset: number, value: number): this {
+    this.#view.setUint8(offset, value)
+    return this
   }
 
   setU32(offset: number, value: number): this {

@@ -6,18 +6,31 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-const SOURCE = join(import.meta.dirname, '../../../tests/fixtures/uapi-layout.c')
+const FIXTURES = join(import.meta.dirname, '../../../tests/fixtures')
 const COMPILER = process.env['CC'] ?? 'cc'
 
 /**
  * Names to numbers: constants, `struct` to its size, `struct.member` to its offset. Undefined, with the
  * test skipped and the reason given, where there is no compiler or no header; CI must have both.
+ *
+ * @param source - which of the C programs in tests/fixtures
  */
-export function uapiLayout(t: TestContext): ReadonlyMap<string, number> | undefined {
+export function uapiLayout(
+  t: TestContext,
+  source = 'uapi-layout.c',
+): ReadonlyMap<string, number> | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'dmabuf-test-'))
   try {
     const program = join(folder, 'uapi-layout')
-    const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-o', program, SOURCE]
+    const flags = [
+      '-std=gnu11',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-o',
+      program,
+      join(FIXTURES, source),
+    ]
     const { error, status, stderr } = spawnSync(COMPILER, flags, { encoding: 'utf8' })
     if (error !== undefined || stderr.includes('No such file')) {
       assert.equal(process.env['CI'], undefined, 'CI must have a C compiler and linux-libc-dev')
