@@ -1,6 +1,7 @@
 import type { DmaBuf } from '../core/buffer/buffer.js'
 import { exportBuffer } from '../core/buffer/buffer.js'
 import { DmaBufError } from '../core/errors.js'
+import { bufferOfKernelFd, isKernelBuffer } from './kernel-buffer.js'
 import { MapMode, Mapping } from './mapping.js'
 import { checkReceivedMemory, isSealedForReaders, statFd } from './memfd.js'
 import { fdOf, MEMORY_OF_FD, MemoryOfFd } from './memory-of-fd.js'
@@ -12,7 +13,10 @@ export function exportFd(buffer: DmaBuf): OwnedFd {
 }
 
 /**
- * A buffer of memory that somebody sent: a memfd sealed against shrinking, mapped once.
+ * A buffer of memory that somebody sent: a buffer of the kernel's, or a memfd sealed against shrinking, mapped once.
+ *
+ * Of a buffer of the kernel's all descriptors give handles on one object, with the length and the name that the kernel
+ * has; a mapping of it is always shared, so that `access` changes nothing: what you store there, others see.
  *
  * @kernel dma_buf_get
  * @param fd - moved: closed with the buffer, or now if this throws
@@ -27,6 +31,7 @@ export function importFd(
 ): DmaBuf {
   try {
     checkReceivedMemory(fd, options.lengthBytes ?? 1, 'a buffer')
+    if (isKernelBuffer(fd)) return bufferOfKernelFd(fd, { isForeign: true })
     if (options.access === 'readwrite' && isSealedForReaders(fd))
       throw new DmaBufError(
         'EPERM',
@@ -35,12 +40,12 @@ export function importFd(
       )
     const { lengthBytes, inode } = statFd(fd)
     const mode = options.access === 'readwrite' ? MapMode.shared : MapMode.private
-    const state = new MemoryOfFd(fd, new Mapping(fd, options.lengthBytes ?? lengthBytes, mode))
+    const mapped = options.lengthBytes ?? lengthBytes
     return exportBuffer({
       exporterName: options.exporterName ?? 'import',
-      lengthBytes: options.lengthBytes ?? lengthBytes,
+      lengthBytes: mapped,
       ops: MEMORY_OF_FD,
-      state,
+      state: new MemoryOfFd(fd, mapped, new Mapping(fd, mapped, mode)),
       inode,
     })
   } catch (error) {

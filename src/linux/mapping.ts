@@ -17,6 +17,7 @@ import type { OwnedFd } from './owned-fd.js'
 export class Mapping implements Disposable {
   readonly lengthBytes: number
   readonly handle: MappingHandle
+  readonly #isReadOnly: boolean
   #closed = false
   #lingers = false
   #loans = 0
@@ -32,10 +33,20 @@ export class Mapping implements Disposable {
       throw new DmaBufError(errnoName(-handle), 'mmap', `Cannot map ${lengthBytes} bytes`)
     this.handle = handle
     this.lengthBytes = lengthBytes
+    this.#isReadOnly = mode === MapMode.readOnly
   }
 
-  /** A view for an exporter: see ExporterOps.openView. */
+  /**
+   * A view for an exporter: see ExporterOps.openView. Of memory that may only be read it is a copy, since a store
+   * into the memory itself would end the process.
+   *
+   * @throws {DmaBufError} EACCES to write memory that may only be read
+   */
   openView(access: Access, lifetime: ViewLifetime, lengthBytes: number): CpuView {
+    if (this.#isReadOnly) {
+      if (access === 'read') return this.#openCopy(access, lengthBytes)
+      throw new DmaBufError('EACCES', 'bytes', 'The descriptor of this memory is for reading only')
+    }
     const buffer =
       lifetime === 'loan'
         ? (this.#lent ??= this.#view(this.lengthBytes))

@@ -1,11 +1,12 @@
 import { exportBuffer, type DmaBuf } from '../core/buffer/buffer.js'
 import type { Heap } from '../core/heap/heap.js'
+import { heapLength } from './heap-length.js'
+import { checkHeapLimit } from './heap-limit.js'
 import { MapMode, Mapping } from './mapping.js'
 import {
   createMemfd,
   HUGE_PAGE_BYTES,
   PAGE_BYTES,
-  roundUpToPages,
   sealForReaders,
   sealSeals,
   statFd,
@@ -20,6 +21,8 @@ export interface MemfdHeapOptions {
   readonly hugePages?: boolean
   /** Nobody but this process can write to the memory (F_SEAL_FUTURE_WRITE), whoever gets a descriptor of it. */
   readonly readOnlyForOthers?: boolean
+  /** Longest buffer, in bytes; all the machine has where absent. */
+  readonly maxLengthBytes?: number
 }
 
 const NO_DEVICE = 'No device can import it: it is memory of this machine, not a kernel dma-buf.'
@@ -34,15 +37,14 @@ const OTHERS_READ =
  * @throws {DmaBufError} ERR_DMABUF_NATIVE_UNAVAILABLE at the first allocation
  */
 export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
-  const { name = 'memfd', hugePages = false, readOnlyForOthers = false } = options
+  const { name = 'memfd', hugePages = false, readOnlyForOthers = false, maxLengthBytes } = options
   return {
     kind: 'memfd',
     name,
     losses: [NO_DEVICE, readOnlyForOthers ? OTHERS_READ : OTHERS_WRITE],
     allocate(lengthBytes, { name: bufferName } = {}): DmaBuf {
-      if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 1)
-        throw new RangeError(`lengthBytes must be a safe integer from 1: ${lengthBytes}`)
-      const rounded = roundUpToPages(lengthBytes, hugePages ? HUGE_PAGE_BYTES : PAGE_BYTES)
+      if (maxLengthBytes !== undefined) checkHeapLimit(lengthBytes, maxLengthBytes)
+      const rounded = heapLength(lengthBytes, hugePages ? HUGE_PAGE_BYTES : PAGE_BYTES)
       const fd = createMemfd(bufferName ?? name, rounded, { hugePages })
       try {
         const mapping = new Mapping(fd, rounded, MapMode.shared)
@@ -53,7 +55,7 @@ export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
           exporterName: name,
           lengthBytes: rounded,
           ops: MEMORY_OF_FD,
-          state: new MemoryOfFd(fd, mapping),
+          state: new MemoryOfFd(fd, rounded, mapping),
           inode: statFd(fd).inode,
           name: bufferName,
         })
@@ -62,5 +64,8 @@ export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
         throw error
       }
     },
+    // Every buffer has its own descriptor; the heap has none.
+    close() {},
+    [Symbol.dispose]() {},
   }
 }

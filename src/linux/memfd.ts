@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
 import { DmaBufError } from '../core/errors.js'
+import { DMA_BUF_MAGIC } from '../uapi/dma-buf.js'
 import { check, native } from './native.js'
 import { OwnedFd } from './owned-fd.js'
 
@@ -90,25 +91,26 @@ export function sealSeals(fd: OwnedFd): void {
 
 const scratch = new Int32Array(4)
 
-/** Length and inode of an open file. */
-export function statFd(fd: OwnedFd): { lengthBytes: number; inode: bigint } {
+/** Length and inode of an open file, and which file system it is on. */
+export function statFd(fd: OwnedFd): { lengthBytes: number; inode: bigint; device: string } {
   const lengthBytes = check(
     native().stat(fd.number, scratch),
     'stat',
     () => 'Cannot stat a descriptor',
   )
   const inode = (BigInt(scratch[1]! >>> 0) << 32n) | BigInt(scratch[0]! >>> 0)
-  return { lengthBytes, inode }
+  return { lengthBytes, inode, device: `${scratch[2]!}:${scratch[3]!}` }
 }
 
 /**
- * Makes sure that a descriptor from a peer can be mapped safely: memory, sealed against shrinking, and
- * at least as long as claimed.
+ * Makes sure that a descriptor from a peer can be mapped safely: memory, sealed against shrinking or a buffer of the
+ * kernel's, whose length is fixed, and at least as long as claimed.
  *
  * @throws {DmaBufError} EPROTO, saying which of it is wrong
  */
 export function checkReceivedMemory(fd: OwnedFd, lengthBytes: number, what: string): void {
-  const seals = native().getSeals(fd.number)
+  const isKernels = native().fileSystem(fd.number) === DMA_BUF_MAGIC
+  const seals = isKernels ? REQUIRED_SEALS : native().getSeals(fd.number)
   if (seals < 0) throw new DmaBufError('EPROTO', 'receive', `The peer sent no memory as ${what}`)
   if ((seals & REQUIRED_SEALS) !== REQUIRED_SEALS)
     throw new DmaBufError(

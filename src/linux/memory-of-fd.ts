@@ -7,37 +7,41 @@ import { DmaBufError } from '../core/errors.js'
 import { systemFrames } from '../core/heap/page-frames.js'
 import { PlacedMemory } from '../core/heap/placed-memory.js'
 import type { Backing } from '../core/heap/placement.js'
-import type { Mapping } from './mapping.js'
+import { MapMode, Mapping } from './mapping.js'
 import type { OwnedFd } from './owned-fd.js'
 
-/** Memory that is a mapped descriptor: our own memfd, or one that a peer sent. */
+/** Memory that is a descriptor: our own memfd, one that a peer sent, a buffer of the kernel's. */
 export class MemoryOfFd implements Backing {
   readonly fd: OwnedFd
-  readonly #mapping: Mapping
+  readonly lengthBytes: number
+  /** Whether others have, or had, a descriptor of it: of a buffer of the kernel's they may add work at any moment. */
+  isForeign = false
+  #mapping: Mapping | undefined
   #placed: PlacedMemory | undefined
 
-  /** Both move here. */
-  constructor(fd: OwnedFd, mapping: Mapping) {
+  /**
+   * @param fd - moved
+   * @param mapping - of all of it, moved; made when it is first needed where absent
+   */
+  constructor(fd: OwnedFd, lengthBytes: number, mapping?: Mapping) {
     this.fd = fd
+    this.lengthBytes = lengthBytes
     this.#mapping = mapping
   }
 
+  /** @throws {DmaBufError} what mmap says */
   openView(access: Access, lifetime: ViewLifetime, lengthBytes: number): CpuView {
-    return this.#mapping.openView(access, lifetime, lengthBytes)
-  }
-
-  get lengthBytes(): number {
-    return this.#mapping.lengthBytes
+    return this.#mapped.openView(access, lifetime, lengthBytes)
   }
 
   /** Where devices of this process see it; found when the first of them asks. @throws {DmaBufError} ENOMEM */
   get placed(): PlacedMemory {
-    return (this.#placed ??= new PlacedMemory(systemFrames, this.#mapping.lengthBytes, this))
+    return (this.#placed ??= new PlacedMemory(systemFrames, this.lengthBytes, this))
   }
 
   /** @throws {DmaBufError} EFAULT where the runtime forbids views of foreign memory */
   deviceBytes(offset: number, lengthBytes: number): Uint8Array {
-    const view = this.#mapping.openView('readwrite', 'loan', this.#mapping.lengthBytes)
+    const view = this.openView('readwrite', 'loan', this.lengthBytes)
     view.end()
     if (view.zeroCopy) return view.bytes.subarray(offset, offset + lengthBytes)
     throw new DmaBufError('EFAULT', 'dmaMemory', 'This runtime forbids views of foreign memory')
@@ -45,8 +49,22 @@ export class MemoryOfFd implements Backing {
 
   release(): void {
     this.#placed?.release()
-    this.#mapping.close()
+    this.#mapping?.close()
     this.fd.close()
+  }
+
+  get #mapped(): Mapping {
+    return (this.#mapping ??= mapWritable(this.fd, this.lengthBytes))
+  }
+}
+
+// A descriptor that is open for reading only can still be read.
+function mapWritable(fd: OwnedFd, lengthBytes: number): Mapping {
+  try {
+    return new Mapping(fd, lengthBytes, MapMode.shared)
+  } catch (error) {
+    if (!DmaBufError.is(error, 'EACCES')) throw error
+    return new Mapping(fd, lengthBytes, MapMode.readOnly)
   }
 }
 
@@ -67,10 +85,13 @@ export const MEMORY_OF_FD: ExporterOps<MemoryOfFd> = {
   },
 }
 
-/** The descriptor behind a buffer, borrowed. @throws {DmaBufError} EINVAL where it has none */
+/** The descriptor behind a buffer, borrowed, for somebody else to have. @throws {DmaBufError} EINVAL where it has none */
 export function fdOf(buffer: DmaBuf, operation: string): OwnedFd {
   const { state } = bufferObject(buffer, operation)
-  if (state instanceof MemoryOfFd) return state.fd
+  if (state instanceof MemoryOfFd) {
+    state.isForeign = true
+    return state.fd
+  }
   throw new DmaBufError(
     'EINVAL',
     operation,

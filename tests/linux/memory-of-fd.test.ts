@@ -43,7 +43,7 @@ test('fdOf fails with EBADF after close()', () => {
 test('MemoryOfFd.release gives back the mapping and the descriptor', () => {
   const before = countResources()
   const fd = createMemfd('frame', PAGE_BYTES)
-  const memory = new MemoryOfFd(fd, new Mapping(fd, PAGE_BYTES, MapMode.shared))
+  const memory = new MemoryOfFd(fd, PAGE_BYTES, new Mapping(fd, PAGE_BYTES, MapMode.shared))
   const view = memory.openView('write', 'bracket', 16)
   assert.equal(view.bytes.length, 16)
   view.end()

@@ -20,6 +20,8 @@ const noHeap: Heap = {
   kind: 'memfd',
   name: 'none',
   losses: [],
+  close() {},
+  [Symbol.dispose]() {},
   allocate() {
     throw REACHED
   },

@@ -1,3 +1,4 @@
+import type { WaitOptions } from '../host.js'
 import type { Direction } from './device.js'
 
 /** What a CPU access will do with the bytes. */
@@ -17,6 +18,16 @@ export function checkAccess(access: Access): void {
 export function directionOf(access: Access): Direction {
   if (access === 'read') return 'from-device'
   return access === 'write' ? 'to-device' : 'bidirectional'
+}
+
+/** How long the begin of an access may take, and what it may stop meanwhile. */
+export interface CpuAccessOptions extends WaitOptions {
+  /**
+   * For memory whose exporter has to be called, and may find work that was added a moment ago: `'loop'` calls it here,
+   * `'thread'` on another thread, which takes longer and never stops this one. Where absent `'thread'` for memory
+   * that others have a descriptor of, else `'loop'`.
+   */
+  readonly blocking?: 'loop' | 'thread' | undefined
 }
 
 /** Bytes of a buffer. */

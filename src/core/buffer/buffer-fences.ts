@@ -1,4 +1,5 @@
 import { getFence, putFence, type Fence } from '../fence/fence.js'
+import { mergeFences } from '../fence/merge.js'
 import { stubFence } from '../fence/stub.js'
 import { unwrapFences } from '../fence/unwrap.js'
 import type { WaitOptions } from '../host.js'
@@ -16,7 +17,20 @@ import type { BufferObject } from './buffer-object.js'
  * @throws {DmaBufError} ENOMEM
  */
 export function fenceOf(object: BufferObject, write: boolean): Fence {
-  return object.knownReservation?.singleton(usageToWaitFor(write)) ?? stubFence()
+  const others = object.ops.exportFence?.(write, object.state)
+  if (others === undefined) return oursOf(object, write)
+  let ours: Fence | undefined
+  try {
+    ours = oursOf(object, write)
+    return mergeFences([ours, others])
+  } finally {
+    if (ours !== undefined) putFence(ours)
+    putFence(others)
+  }
+}
+
+function oursOf({ knownReservation }: BufferObject, write: boolean): Fence {
+  return knownReservation?.singleton(usageToWaitFor(write)) ?? stubFence()
 }
 
 /**
@@ -40,10 +54,12 @@ export async function addFenceTo(
   const leaves: Fence[] = []
   try {
     for (const leaf of unwrapFences(fence)) leaves.push(getFence(leaf))
-    if (leaves.length === 0) return
+    const { ops, state } = object
+    const ours = leaves.filter((leaf) => ops.importFence?.(leaf, write, state) !== true)
+    if (ours.length === 0) return
     using held = await object.reservation.lock(options)
-    held.reserve(leaves.length)
-    for (const leaf of leaves) held.add(leaf, write ? 'write' : 'read')
+    held.reserve(ours.length)
+    for (const leaf of ours) held.add(leaf, write ? 'write' : 'read')
   } finally {
     leaves.forEach(putFence)
     object.put()

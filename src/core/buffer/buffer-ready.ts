@@ -50,7 +50,9 @@ function timeoutError(object: BufferObject, to: string, timeoutMs = 0): DmaBufEr
   const { fence } = slot
   const holder =
     fence === undefined
-      ? 'somebody holds the lock'
+      ? object.ops.poll === undefined
+        ? 'somebody holds the lock'
+        : 'work of other programs, or somebody holds the lock'
       : `waiting for ${fence.driverName} ${fence.timelineName} seqno ${fence.seqno}`
   const message = `Not ready to ${to} after ${timeoutMs} ms: ${holder}`
   return new DmaBufError('ETIMEDOUT', 'ready', message)

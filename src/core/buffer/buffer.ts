@@ -4,7 +4,13 @@ import type { WaitOptions } from '../host.js'
 import { unwatchLeaks, watchLeaks } from '../leak-watch.js'
 import type { Reservation } from '../reservation/reservation.js'
 import { createSyncFile, SyncFile } from '../sync-file.js'
-import { checkAccess, type Access, type Bytes } from './access.js'
+import {
+  checkAccess,
+  directionOf,
+  type Access,
+  type Bytes,
+  type CpuAccessOptions,
+} from './access.js'
 import { attachDevice, type AttachOptions } from './attach.js'
 import { openVmap, type Vmap } from './vmap.js'
 import type { ImporterOps } from './attachment-ops.js'
@@ -108,6 +114,7 @@ export class DmaBuf implements Disposable {
   setName(name: string): void {
     const object = this.#open('setName')
     checkName(name, 'setName')
+    object.ops.setName?.(name, object.state)
     object.name = name
   }
 
@@ -137,7 +144,7 @@ export class DmaBuf implements Disposable {
    * @returns owned: end it, or hold it with `using`
    * @throws {DmaBufError} EBADF after close(); what the exporter says; ETIMEDOUT; the reason of an aborted signal
    */
-  async beginCpuAccess(access: Access, options?: WaitOptions): Promise<CpuAccess> {
+  async beginCpuAccess(access: Access, options?: CpuAccessOptions): Promise<CpuAccess> {
     const object = this.#open('beginCpuAccess')
     checkAccess(access)
     object.get()
@@ -154,18 +161,21 @@ export class DmaBuf implements Disposable {
    *
    * @rule CPU-2
    * @param lengthBytes - how much of it, from the start; all where absent
-   * @returns owned; undefined where a fence is pending, or the exporter has to prepare: use beginCpuAccess()
+   * @returns owned; undefined where a fence is pending, or the exporter has to wait: use beginCpuAccess()
+   * @throws {DmaBufError} EBADF after close(); what the exporter says
    */
   tryBeginCpuAccess(access: Access, lengthBytes = this.#object.lengthBytes): CpuAccess | undefined {
     const object = this.#open('tryBeginCpuAccess')
     checkAccess(access)
     checkLength(lengthBytes, object.lengthBytes)
-    if (object.ops.beginCpuAccess !== undefined) return undefined
+    const { ops } = object
+    if (ops.beginCpuAccess !== undefined && ops.tryBeginCpuAccess === undefined) return undefined
     if (object.knownReservation !== undefined) {
       if (!object.isReadyFor(access !== 'read')) return undefined
       // Creators of fences were asked, and may have closed this handle.
       this.#open('tryBeginCpuAccess')
     }
+    if (ops.tryBeginCpuAccess?.(directionOf(access), object.state) === false) return undefined
     return new CpuAccess(object, access, lengthBytes)
   }
 
@@ -181,7 +191,7 @@ export class DmaBuf implements Disposable {
     access: Access,
     use: (bytes: Bytes) => PromiseLike<T>,
     lengthBytes = this.#object.lengthBytes,
-    options?: WaitOptions,
+    options?: CpuAccessOptions,
   ): Promise<T> {
     const object = this.#open('lend')
     checkAccess(access)

@@ -1,9 +1,9 @@
 import { DmaBufError } from '../errors.js'
-import { host, type WaitOptions } from '../host.js'
+import { host } from '../host.js'
 import { usageToWaitFor } from '../reservation/usage.js'
 import { checkWait } from '../wait.js'
 import { warn } from '../warn.js'
-import { directionOf, type Access, type Bytes } from './access.js'
+import { directionOf, type Access, type Bytes, type CpuAccessOptions } from './access.js'
 import type { BufferObject } from './buffer-object.js'
 import { openView } from './cpu-access.js'
 import type { Direction } from './device.js'
@@ -24,14 +24,14 @@ import { reportRejection, reportThrown } from './exporter-calls.js'
 export async function beginSync(
   object: BufferObject | null | undefined,
   direction: Direction,
-  options?: WaitOptions,
+  options: CpuAccessOptions = {},
 ): Promise<void> {
   if (object === undefined || object === null) refuse('beginCpuAccess', 'CPU-1')
-  const timeoutMs = options?.timeoutMs
+  const { timeoutMs } = options
   checkWait({ timeoutMs })
   const endNs = timeoutMs === undefined ? Infinity : host().nowNs() + timeoutMs * 1e6
   const { ops, state } = object
-  if (ops.beginCpuAccess !== undefined) await ops.beginCpuAccess(direction, state)
+  if (ops.beginCpuAccess !== undefined) await ops.beginCpuAccess(direction, state, options)
   const reservation = object.knownReservation
   if (reservation === undefined) return
   const usage = usageToWaitFor(direction !== 'from-device')
@@ -57,7 +57,7 @@ export function endSync(object: BufferObject | null | undefined, direction: Dire
 export function beginAccess(
   object: BufferObject,
   access: Access,
-  options?: WaitOptions,
+  options?: CpuAccessOptions,
 ): Promise<void> {
   return beginSync(object, directionOf(access), options)
 }
@@ -67,7 +67,7 @@ export async function lendAccess<T>(
   object: BufferObject,
   access: Access,
   use: (bytes: Bytes) => PromiseLike<T>,
-  options: WaitOptions & { readonly lengthBytes: number },
+  options: CpuAccessOptions & { readonly lengthBytes: number },
 ): Promise<T> {
   const direction = directionOf(access)
   if (object.ops.beginCpuAccess !== undefined || object.knownReservation !== undefined)

@@ -1,4 +1,4 @@
-import type { WaitOptions } from '../host.js'
+import type { CpuAccessOptions } from './access.js'
 import { bufferObject, type DmaBuf } from './buffer.js'
 import { beginSync, endSync } from './cpu-sync.js'
 import type { Direction } from './device.js'
@@ -14,7 +14,7 @@ import type { Direction } from './device.js'
 export async function beginCpuAccess(
   buffer: DmaBuf | null | undefined,
   direction: Direction,
-  options?: WaitOptions,
+  options?: CpuAccessOptions,
 ): Promise<void> {
   if (!buffer) return beginSync(undefined, direction)
   const object = bufferObject(buffer, 'beginCpuAccess')

@@ -1,4 +1,5 @@
-import type { Access, CpuView, ViewLifetime } from './access.js'
+import type { Fence } from '../fence/fence.js'
+import type { Access, CpuAccessOptions, CpuView, ViewLifetime } from './access.js'
 import type { AttachmentOps } from './attachment-ops.js'
 import type { Direction } from './device.js'
 import type { MapArea } from './map-area.js'
@@ -22,7 +23,14 @@ export interface ExporterOps<P = unknown> extends AttachmentOps<P> {
    */
   release(state: P): void
   /** Before the CPU looks: cache maintenance of a device's memory. Called without the lock; may wait. @rule CPU-1 */
-  beginCpuAccess?(direction: Direction, state: P): void | Promise<void>
+  beginCpuAccess?(direction: Direction, state: P, options: CpuAccessOptions): void | Promise<void>
+  /**
+   * The same where nothing has to be waited for: the hot path. Without it an exporter that has beginCpuAccess is
+   * always waited for.
+   *
+   * @returns false where it would have to wait: nothing has begun then
+   */
+  tryBeginCpuAccess?(direction: Direction, state: P): boolean
   /** After the CPU looked. Called without the lock; must not wait. It may throw. @rule CPU-6 */
   endCpuAccess?(direction: Direction, state: P): void
   /**
@@ -33,6 +41,34 @@ export interface ExporterOps<P = unknown> extends AttachmentOps<P> {
   openView?(access: Access, lifetime: ViewLifetime, lengthBytes: number, state: P): CpuView
   /** Puts the buffer's pages into an area whose bounds were checked. Called without the lock; may wait. @rule BUF-31, BUF-34 */
   mmap?(area: MapArea, state: P): void | Promise<void>
+  /** The buffer has another name now: for whoever keeps names, too. It may throw: the name stays what it was then. */
+  setName?(name: string, state: P): void
+
+  // Memory that others add work to whom our reservation does not know: a kernel's own buffers.
+
+  /**
+   * Which of POLL_IN and POLL_OUT are ready. Calls `wake` once, later, where one of the others may be, unless
+   * stopPolling() comes first.
+   *
+   * @rule BUF-38
+   */
+  poll?(events: number, wake: () => void, state: P): number
+  /** Nobody waits for poll() any more. */
+  stopPolling?(state: P): void
+  /**
+   * One fence for such work that an access has to wait for, as it is now.
+   *
+   * @rule BUF-55, BUF-56
+   * @returns with a reference, the caller's; undefined where nothing is pending
+   */
+  exportFence?(write: boolean, state: P): Fence | undefined
+  /**
+   * Adds a fence there, so that those others wait for it.
+   *
+   * @rule BUF-57
+   * @returns false where that cannot be: only our reservation has it then
+   */
+  importFence?(fence: Fence, write: boolean, state: P): boolean
 }
 
 /** Whoever must stay as long as buffers use its code. @kernel struct module @rule BUF-5 */

@@ -12,6 +12,12 @@ export class PollWaiters {
   #size = 0
   /** Events whose waiters are being called now. */
   #waking = 0
+  readonly #emptied: () => void
+
+  /** @param emptied - called when the last of them was removed */
+  constructor(emptied: () => void = () => {}) {
+    this.#emptied = emptied
+  }
 
   get size(): number {
     return this.#size
@@ -32,6 +38,7 @@ export class PollWaiters {
     added.shift()
     if (added.length === 0) this.#waiters.delete(wake)
     this.#size--
+    if (this.#size === 0) this.#emptied()
   }
 
   /** Calls everybody who waits for an event, since a fence signalled. What they throw is reported. @rule BUF-44, PORT-4 */

@@ -12,13 +12,16 @@ import { PollWaiters } from './poll-waiters.js'
  * @rule BUF-10, BUF-39, BUF-40
  */
 export class BufferPoll {
-  readonly waiters = new PollWaiters()
+  readonly waiters: PollWaiters
   readonly out: PollSlot
   readonly in: PollSlot
   readonly #object: BufferObject
+  readonly #wake = (): void => this.waiters.wake(POLL_IN | POLL_OUT)
 
   constructor(object: BufferObject) {
     this.#object = object
+    const { ops, state } = object
+    this.waiters = new PollWaiters(() => ops.stopPolling?.(state))
     this.out = new PollSlot(object, POLL_OUT, this.waiters)
     this.in = new PollSlot(object, POLL_IN, this.waiters)
   }
@@ -82,7 +85,9 @@ export class BufferPoll {
     let ready = 0
     if ((events & POLL_OUT) !== 0) ready |= this.out.look(held)
     if ((events & POLL_IN) !== 0) ready |= this.in.look(held)
-    return ready
+    const { ops, state } = this.#object
+    if (ready === 0 || ops.poll === undefined) return ready
+    return ready & ops.poll(ready, this.#wake, state)
   }
 }
 

@@ -1,14 +1,14 @@
 import type { DmaBuf } from '../buffer/buffer.js'
 
 /** Where a heap's memory comes from. */
-export type HeapKind = 'memfd' | 'memory'
+export type HeapKind = 'memfd' | 'memory' | 'dma-heap' | 'udmabuf'
 
 /**
  * Something that allocates buffers.
  *
  * @kernel dma_heap
  */
-export interface Heap {
+export interface Heap extends Disposable {
   readonly kind: HeapKind
   readonly name: string
   /** In words: what this kind of memory cannot do. */
@@ -21,7 +21,9 @@ export interface Heap {
    * @param options.name - at most 31 bytes
    * @param options.flags - access mode of its file, for descriptors that are mapped; O_RDWR where absent, or
    *   where the heap has files of its own. @rule HEAP-10
-   * @throws {DmaBufError} ENOMEM
+   * @throws {DmaBufError} ENOMEM; EBADF after close(), where the heap has something to close
    */
   allocate(lengthBytes: number, options?: { name?: string; flags?: number }): DmaBuf
+  /** Gives back what the heap itself has open; its buffers stay. Idempotent. Never throws. */
+  close(): void
 }

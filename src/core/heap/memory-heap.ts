@@ -51,6 +51,8 @@ export function openMemoryHeap(options: MemoryHeapOptions = {}): Heap {
         throw error
       }
     },
+    close() {},
+    [Symbol.dispose]() {},
   }
 }
 

@@ -1,0 +1,107 @@
+import { DmaBuf } from '../core/buffer/buffer.js'
+import type { Heap } from '../core/heap/heap.js'
+import {
+  encodeUdmabufCreateList,
+  UDMABUF_CREATE_LIST,
+  UDMABUF_FLAGS_CLOEXEC,
+  type UdmabufItem,
+} from '../uapi/udmabuf.js'
+import { checkHeapLimit } from './heap-limit.js'
+import { heapLength } from './heap-length.js'
+import { ioctl } from './ioctl.js'
+import { bufferOfKernelFd, named } from './kernel-buffer.js'
+import { createMemfd, statFd } from './memfd.js'
+import { fdOf } from './memory-of-fd.js'
+import { openNode } from './open-node.js'
+import { OwnedFd } from './owned-fd.js'
+
+/** Makes buffers of memfds. */
+export const UDMABUF_NODE = '/dev/udmabuf'
+
+const LIMITED = 'A buffer has 64 MiB at most, unless /sys/module/udmabuf/parameters say otherwise.'
+const UNATTACHED =
+  'The start of an access does nothing for caches while no device is attached: only devices that see what the CPU sees.'
+const SCATTERED = 'It is in pages: a device that needs one piece and has no IOMMU cannot import it.'
+
+/** A part of some memory, in whole pages. */
+export interface MemoryPart {
+  /** A memfd sealed against shrinking, not against writing; or a buffer of a memfd heap. Borrowed. */
+  readonly memory: OwnedFd | DmaBuf
+  /** 0 where absent. */
+  readonly offsetBytes?: number
+  /** All from there on where absent. */
+  readonly lengthBytes?: number
+}
+
+/**
+ * A dma-buf of parts of memfds, one after the other, in any order and as often as you like: a device that imports it
+ * sees the pages themselves, as does whoever has the memfds mapped. They cannot be sealed against writing while it
+ * lives.
+ *
+ * @kernel UDMABUF_CREATE_LIST
+ * @rule UDM-5, UDM-6, UDM-7, UDM-8, UDM-11
+ * @param parts - 1 to 1024
+ * @returns owned: close it. The memfds may be closed before
+ * @throws {DmaBufError} EINVAL for parts that are no whole pages or beyond the end, too many or too large, and for
+ *   memory that is not sealed against shrinking or is sealed against writing; EBADFD for what is no memfd; ENOENT,
+ *   EACCES where the machine has no /dev/udmabuf for us; ENOMEM, EMFILE
+ */
+export function createUdmabuf(
+  parts: readonly MemoryPart[],
+  options: { name?: string } = {},
+): DmaBuf {
+  using node = openNode(UDMABUF_NODE)
+  return named(bufferOf(node, parts), options.name)
+}
+
+/**
+ * A heap of memfds whose buffers are dma-bufs.
+ *
+ * @param options.maxLengthBytes - a limit of your own; half of the memory that is available where absent
+ * @throws {DmaBufError} ENOENT, EACCES, with what to do
+ */
+export function openUdmabufHeap(options: { readonly maxLengthBytes?: number } = {}): Heap {
+  const node = openNode(UDMABUF_NODE)
+  return {
+    kind: 'udmabuf',
+    name: 'udmabuf',
+    losses: [LIMITED, UNATTACHED, SCATTERED],
+    allocate(lengthBytes, { name } = {}): DmaBuf {
+      const rounded = heapLength(lengthBytes)
+      checkHeapLimit(rounded, options.maxLengthBytes)
+      using memory = createMemfd(name ?? 'udmabuf', rounded)
+      return named(bufferOf(node, [{ memory, lengthBytes: rounded }]), name)
+    },
+    close: () => node.close(),
+    [Symbol.dispose]: () => node.close(),
+  }
+}
+
+function bufferOf(node: OwnedFd, parts: readonly MemoryPart[]): DmaBuf {
+  const items = parts.map(itemOf)
+  const argument = encodeUdmabufCreateList({ flags: UDMABUF_FLAGS_CLOEXEC, items })
+  const fd = ioctl(node, UDMABUF_CREATE_LIST, argument, {
+    operation: 'createUdmabuf',
+    message: () => `Cannot make a buffer of ${parts.length} parts of memory: ${REQUIREMENTS}`,
+  })
+  return bufferOfKernelFd(OwnedFd.adopt(fd), { exporterName: 'udmabuf', isForeign: false })
+}
+
+const REQUIREMENTS =
+  'each a memfd that is sealed against shrinking and not against writing, in whole pages within its length; ' +
+  'at most /sys/module/udmabuf/parameters/list_limit parts and size_limit_mb together'
+
+function itemOf({ memory, offsetBytes = 0, lengthBytes }: MemoryPart): UdmabufItem {
+  const fd = memory instanceof DmaBuf ? fdOf(memory, 'createUdmabuf') : memory
+  const length = lengthBytes ?? Math.max(0, statFd(fd).lengthBytes - offsetBytes)
+  return {
+    memfd: fd.number,
+    offsetBytes: wholeNumber(offsetBytes, 'offsetBytes'),
+    lengthBytes: wholeNumber(length, 'lengthBytes'),
+  }
+}
+
+function wholeNumber(value: number, name: string): bigint {
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+  throw new RangeError(`${name} must be a safe integer from 0: ${value}`)
+}
