@@ -1,5 +1,7 @@
 import { debug } from './debug.js'
 import { DmaBufError } from './errors.js'
+import { access } from './fence/fence-access.js'
+import type { FenceState } from './fence/fence-ops.js'
 import { Fence, getFence, putFence } from './fence/fence.js'
 import { mergeFences } from './fence/merge.js'
 import { unwrapFences } from './fence/unwrap.js'
@@ -7,16 +9,7 @@ import type { WaitOptions } from './host.js'
 import { waitFor } from './wait.js'
 import { warnThrown } from './warn.js'
 
-/** How one fence stands. @rule SF-17, SF-18 */
-export interface FenceState {
-  readonly timelineName: string
-  readonly driverName: string
-  readonly status: Fence['status']
-  /** What the work failed with; undefined unless the status is `error`. */
-  readonly error: DmaBufError | undefined
-  /** Monotonic time of signalling; undefined while pending. */
-  readonly timestampNs: number | undefined
-}
+export type { FenceState } from './fence/fence-ops.js'
 
 /** What a sync_file waits for. @kernel SYNC_IOC_FILE_INFO @rule SF-14, SF-18 */
 export interface SyncFileInfo {
@@ -127,13 +120,8 @@ export class SyncFile implements Disposable {
   /** How it stands, and each of its fences. @kernel SYNC_IOC_FILE_INFO @rule SF-15, SF-18 */
   info(): SyncFileInfo {
     const { fence } = this.#open('info')
-    const fences: FenceState[] = []
-    let worst: FenceState | undefined
-    for (const leaf of unwrapFences(fence)) {
-      const state = stateOf(leaf)
-      fences.push(state)
-      if (worst === undefined && state.status !== 'signaled') worst = state
-    }
+    const fences = [...unwrapFences(fence)].flatMap(statesOf)
+    const worst = fences.find((state) => state.status !== 'signaled')
     const { status = 'signaled', error } = worst ?? {}
     return { name: this.name, status, error, fences }
   }
@@ -234,6 +222,10 @@ export function createSyncFile(fence: Fence, name = ''): SyncFile {
 function checkMemory(operation: string): void {
   if (debug.failAllocations)
     throw new DmaBufError('ENOMEM', operation, 'No memory for a sync file', { rule: 'SF-1' })
+}
+
+function statesOf(fence: Fence): readonly FenceState[] {
+  return access.ops(fence).states?.(fence) ?? [stateOf(fence)]
 }
 
 function stateOf(fence: Fence): FenceState {

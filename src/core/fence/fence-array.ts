@@ -55,6 +55,8 @@ const OPS: FenceOps = {
 export class FenceArray extends Fence {
   /** In the order they were given. Borrowed. */
   readonly elements: readonly Fence[]
+  /** Whether it signals with the first element instead of the last. */
+  readonly any: boolean
   /** How many must signal yet; below 0 where more did than an any-array needs. */
   #pending: number
   #isEnabled = false
@@ -70,6 +72,7 @@ export class FenceArray extends Fence {
   constructor(elements: readonly Fence[], { context, seqno, any = false }: FenceArrayOptions) {
     super(OPS, context, seqno >>> 0)
     this.elements = checkElements(elements)
+    this.any = any
     this.#pending = any ? 1 : this.elements.length
   }
 

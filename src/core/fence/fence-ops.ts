@@ -1,5 +1,17 @@
+import type { DmaBufError } from '../errors.js'
 import type { WaitOptions } from '../host.js'
 import type { Fence } from './fence.js'
+
+/** How one fence stands. @rule SF-17, SF-18 */
+export interface FenceState {
+  readonly timelineName: string
+  readonly driverName: string
+  readonly status: Fence['status']
+  /** What the work failed with; undefined unless the status is `error`. */
+  readonly error: DmaBufError | undefined
+  /** Monotonic time of signalling; undefined while pending. */
+  readonly timestampNs: number | undefined
+}
 
 /**
  * What the creator of a fence supplies: one object for all fences of a timeline, since it is shared.
@@ -29,6 +41,11 @@ export interface FenceOps {
    * @rule FENCE-22, FENCE-23, FENCE-24
    */
   enableSignaling?(fence: Fence): boolean
+  /**
+   * Nobody waits any more for a pending fence, so that nobody need be told. `enableSignaling` is called again
+   * for whoever waits next. Where it is absent, signalling stays enabled for ever, as in the kernel.
+   */
+  disableSignaling?(fence: Fence): void
   /** Whether the work is done though nobody told the fence yet; never true and later false. @rule FENCE-14 */
   isSignaled?(fence: Fence): boolean
   /**
@@ -50,6 +67,8 @@ export interface FenceOps {
   setDeadline?(fence: Fence, deadlineNs: number): void
   /** The pending fences that a container waits for, for explain(); none where absent. Borrowed. */
   waitsFor?(fence: Fence): Iterable<Fence>
+  /** How the fences stand that it was made of elsewhere, in the kernel say: for SyncFile.info(). Itself where absent. */
+  states?(fence: Fence): readonly FenceState[]
   /** The fence's value as text, for listings. */
   valueText?(fence: Fence): string
   /** The value of its timeline as text, for listings. */

@@ -153,16 +153,15 @@ export class Fence {
   removeCallback(callback: FenceCallback): boolean {
     const waiting = this.#waiting
     if (waiting === undefined) return false
-    if (waiting === callback) {
-      this.#waiting = undefined
-      return true
-    }
-    return waiting instanceof CallbackQueue && waiting.remove(callback)
+    if (waiting === callback) this.#waiting = undefined
+    else if (!(waiting instanceof CallbackQueue && waiting.remove(callback))) return false
+    Fence.#disable(this)
+    return true
   }
 
   /** Makes sure that signalling is reported, though nobody waits yet. @kernel dma_fence_enable_sw_signaling @rule FENCE-21 */
   enableSignaling(): void {
-    Fence.#enable(this)
+    if (Fence.#enable(this)) Fence.#disable(this)
   }
 
   /**
@@ -288,6 +287,16 @@ export class Fence {
     const waiting = fence.#waiting
     if (waiting === sleeper) fence.#waiting = undefined
     else if (waiting instanceof CallbackQueue) waiting.removeSleeper(sleeper)
+    Fence.#disable(fence)
+  }
+
+  // Where nobody waits any more, for creators to whom that matters.
+  static #disable(fence: Fence): void {
+    const ops = fence.#ops
+    if (ops.disableSignaling === undefined || Fence.#isAwaited(fence)) return
+    if ((fence.#flags & SIGNALED) !== 0) return
+    fence.#flags &= ~ENABLED
+    ops.disableSignaling(fence)
   }
 
   static #isAwaited(fence: Fence): boolean {

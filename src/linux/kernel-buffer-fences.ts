@@ -1,0 +1,63 @@
+import { putFence, type Fence } from '../core/fence/fence.js'
+import {
+  decodeSyncFileArgument,
+  DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
+  DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+  DMA_BUF_SYNC_READ,
+  DMA_BUF_SYNC_RW,
+  encodeSyncFileArgument,
+} from '../uapi/dma-buf.js'
+import { ioctl } from './ioctl.js'
+import { openKernelFence, type KernelFence } from './kernel-fence.js'
+import { OwnedFd } from './owned-fd.js'
+import { kernelLeaves, mergeLeaves } from './sync-file-fd.js'
+
+/**
+ * What an access to a dma-buf has to wait for in the kernel, as it is now.
+ *
+ * @kernel DMA_BUF_IOCTL_EXPORT_SYNC_FILE
+ * @rule BUF-55, BUF-56
+ * @param dmaBuf - borrowed
+ * @param write - whether the access writes: it waits for readers and writers then, otherwise for writers
+ * @returns with one reference, the caller's; undefined where nothing is pending and nothing failed
+ * @throws {DmaBufError} EMFILE, ENOMEM; ENOTTY before Linux 6.0
+ */
+export function exportKernelFence(dmaBuf: OwnedFd, write: boolean): KernelFence | undefined {
+  const bytes = encodeSyncFileArgument({ flags: flagsOf(write), fd: -1 })
+  ioctl(dmaBuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, bytes, {
+    operation: 'export sync file',
+    message: () => 'Cannot take the fences of a buffer out of the kernel',
+  })
+  const { fence } = openKernelFence(OwnedFd.adopt(decodeSyncFileArgument(bytes).fd))
+  if (fence.status !== 'signaled') return fence
+  putFence(fence)
+  return undefined
+}
+
+/**
+ * Makes the kernel's users of a dma-buf wait for a fence of the kernel.
+ *
+ * @kernel DMA_BUF_IOCTL_IMPORT_SYNC_FILE
+ * @rule BUF-57, BUF-58, FENCE-41
+ * @param dmaBuf - borrowed
+ * @param fence - borrowed; of one that this program has finished nothing is left to be waited for
+ * @param write - whether the work behind it writes: nobody may read meanwhile then
+ * @returns false for a fence of this program, which never enters the kernel
+ * @throws {DmaBufError} ENOMEM, EMFILE; ENOTTY before Linux 6.0
+ */
+export function importKernelFence(dmaBuf: OwnedFd, fence: Fence, write: boolean): boolean {
+  const leaves = kernelLeaves(fence)
+  if (leaves === undefined) return false
+  using file = mergeLeaves(leaves, '')
+  if (file === undefined) return true
+  const bytes = encodeSyncFileArgument({ flags: flagsOf(write), fd: file.number })
+  ioctl(dmaBuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, bytes, {
+    operation: 'import sync file',
+    message: () => 'Cannot put a fence into a buffer in the kernel',
+  })
+  return true
+}
+
+function flagsOf(write: boolean): number {
+  return write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ
+}
