@@ -373,3 +373,13 @@ test('createSyncFile of what is no fence is a TypeError', () => {
   for (const none of [null, undefined, {}])
     assert.throws(() => createSyncFile(none as Fence), TypeError)
 })
+
+test('SyncFile.info lists what the creator of a fence says it stands for [SF-15, SF-18]', () => {
+  const state = { driverName: 'gpu', timelineName: 'a', error: undefined, timestampNs: undefined }
+  const done = { ...state, status: 'signaled', timestampNs: 5 } as const
+  const pending = { ...state, status: 'pending' } as const
+  const fence = fenceWith({ states: () => [done, pending] })
+  using file = createSyncFile(fence)
+  assert.deepEqual(file.info().fences, [done, pending])
+  assert.equal(file.info().status, 'pending')
+})

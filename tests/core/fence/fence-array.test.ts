@@ -22,6 +22,7 @@ import {
   type Fence,
 } from '#src/core/fence/fence.js'
 import { isLater } from '#src/core/fence/order.js'
+import { stubFence } from '#src/core/fence/stub.js'
 import { FenceLab, failure, referencesOf } from '../../helpers/fence-lab.js'
 
 /** An array over fences of the lab, which keep the lab's reference. */
@@ -542,4 +543,10 @@ test('An element that throws for a deadline keeps it from no other element [ARR-
   arrayOf(lab, [broken, other]).setDeadline(5)
   assert.equal(told, 1)
   lab.close(['PORT-4'])
+})
+
+test('FenceArray.any tells whether the first element is enough [ARR-3]', () => {
+  const make = (any?: boolean): FenceArray =>
+    createFenceArray([stubFence()], { context: 1, seqno: 1, any })
+  assert.deepEqual([make().any, make(false).any, make(true).any], [false, false, true])
 })

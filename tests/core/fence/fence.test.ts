@@ -511,3 +511,32 @@ test('A fence is never thenable: an async function can return one', async () => 
   assert.equal(returned, fence)
   assert.equal(fence.status, 'pending')
 })
+
+test('disableSignaling is called when the last that waited gives up, and enableSignaling for the next', async () => {
+  const calls: string[] = []
+  const fence = fenceWith({
+    enableSignaling: () => calls.push('on') > 0,
+    disableSignaling: () => void calls.push('off'),
+  })
+  const first = (): void => {}
+  const second = (): void => {}
+  fence.addCallback(first)
+  fence.addCallback(second)
+  fence.removeCallback(first)
+  assert.equal(fence.removeCallback(first), false)
+  assert.deepEqual(calls, ['on'])
+  assert.equal(fence.removeCallback(second), true)
+  assert.deepEqual(calls, ['on', 'off'])
+  fence.addCallback(first)
+  fence.removeCallback(first)
+  await assert.rejects(fence.wait({ timeoutMs: 0 }))
+  assert.deepEqual(calls.slice(2), ['on', 'off', 'on', 'off'])
+  // Asked for by hand: nobody waits.
+  fence.enableSignaling()
+  assert.deepEqual(calls.slice(6), ['on', 'off'])
+  fence.addCallback(first)
+  signalFence(fence)
+  fence.removeCallback(first)
+  fence.enableSignaling()
+  assert.deepEqual(calls.slice(8), ['on'])
+})
