@@ -4,6 +4,7 @@
 //   node scripts/build-native.mjs --variant asan    build/native/asan/dmabuf.node, with sanitizers
 //   node scripts/build-native.mjs --variant copy    build/native/copy/dmabuf.node, without external buffers
 //   node scripts/build-native.mjs --variant broken  build/native/broken/dmabuf.node, copies what it maps: for a test
+//   node scripts/build-native.mjs --variant raw     build/native/raw/raw-calls.node, another addon: tests' system calls
 //
 // The package works without the addon (using it then throws a typed error), so a machine that cannot
 // build it is told so in one line and exits 0. Code that does not compile exits 1.
@@ -60,8 +61,14 @@ function variantOf(name) {
       }
     case 'asan':
       return { flags: SANITIZERS, output: 'build/native/asan/dmabuf.node' }
+    case 'raw':
+      return {
+        flags: release,
+        output: 'build/native/raw/raw-calls.node',
+        inputs: ['tests/fixtures/raw-calls.c'],
+      }
     default:
-      throw new RangeError(`Variant must be release, asan, copy or broken: received=${name}`)
+      throw new RangeError(`Variant must be release, asan, copy, broken or raw: received=${name}`)
   }
 }
 
@@ -80,9 +87,8 @@ function skip(reason) {
 }
 
 function build(variantName) {
-  const { flags, output } = variantOf(variantName)
+  const { flags, output, inputs = sources() } = variantOf(variantName)
   if (process.platform !== 'linux') return skip(`${process.platform} is not linux`)
-  const inputs = sources()
   if (inputs.length === 0) return skip('native/ holds no C file')
   const compiler = process.env.CC || 'cc'
   mkdirSync(join(ROOT, dirname(output)), { recursive: true })

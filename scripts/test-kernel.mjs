@@ -5,6 +5,7 @@
 //   node scripts/test-kernel.mjs --shell 'uname -a' a command instead of tests
 //
 // Status: 0; 1 something failed; 77 skipped, the packages cannot be had; 125 the VM died or did not end.
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, cpSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -39,6 +40,15 @@ function hasSource(file) {
   return existsSync(
     join(ROOT, 'tests', relative(join(ROOT, 'build/tests'), file).replace(/\.js$/, '.ts')),
   )
+}
+
+/** The tests' own way to the kernel, built here: a compiler would take long inside. */
+function buildRawCalls() {
+  const script = join(import.meta.dirname, 'build-native.mjs')
+  const { status } = spawnSync(process.execPath, [script, '--variant', 'raw'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  if (status !== 0) throw new Error('tests/fixtures/raw-calls.c does not compile')
 }
 
 const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`
@@ -108,6 +118,7 @@ async function run({ values, positionals }) {
     console.error(`test-kernel: no compiled test matches: ${positionals.join(' ') || '(none)'}`)
     return 1
   }
+  if (values.shell === undefined) buildRawCalls()
   const command = values.shell === undefined ? testCommand(files) : inProject(values.shell)
   const started = performance.now()
   const end = await start(values, command)

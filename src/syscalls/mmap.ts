@@ -27,6 +27,8 @@ const PAGE_BYTES = 4096n
 const MAP_TYPE = 0xf
 /** What an unsigned long counts to. */
 const WORD = 2n ** 64n
+/** The addresses that a program has. @kernel TASK_SIZE */
+const ADDRESSES = 2n ** 47n - PAGE_BYTES
 
 /**
  * Maps pages of an open file.
@@ -34,8 +36,8 @@ const WORD = 2n ** 64n
  * @kernel mmap(2)
  * @rule BUF-31, HEAP-10
  * @returns yours to close; keeps the file open, whoever closes the descriptor
- * @throws {DmaBufError} EBADF; EINVAL for a length of 0; ENOMEM for one that wraps; EOVERFLOW for an end that
- *   wraps; EINVAL for other flags; EACCES where the access mode forbids it; then what the file says. As rejections
+ * @throws {DmaBufError} EBADF; EINVAL for a length of 0; ENOMEM for one that no program has room for; EOVERFLOW
+ *   for an end that wraps; EINVAL for other flags; EACCES where the access mode forbids it; then what the file says. As rejections
  */
 export async function mapDescriptor(
   table: DescriptorTable,
@@ -45,8 +47,8 @@ export async function mapDescriptor(
   const file = table.file(fd)
   if (lengthBytes === 0n) throw failure('EINVAL', 'Length must be 1 and up')
   const pages = (lengthBytes + PAGE_BYTES - 1n) / PAGE_BYTES
-  if (pages * PAGE_BYTES >= WORD) throw failure('ENOMEM', `Length must be less: ${lengthBytes}`)
-  if (pageOffset + pages >= WORD)
+  if (pages * PAGE_BYTES > ADDRESSES) throw failure('ENOMEM', `Length must be less: ${lengthBytes}`)
+  if ((pageOffset + pages) * PAGE_BYTES >= WORD)
     throw failure('EOVERFLOW', `Pages wrap: ${pages} at ${pageOffset}`)
   const type = flags & MAP_TYPE
   if (type !== MAP_SHARED && type !== MAP_PRIVATE)

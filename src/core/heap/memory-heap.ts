@@ -115,10 +115,13 @@ const FIXED_OPS: ExporterOps<HeapMemory> = {
   vmap: ({ bytes }) => bytes.vmap(),
   vunmap: (_map, { bytes }) => bytes.drop(),
   mmap(area, { bytes }) {
+    if (!area.isShared && area.pageCount > 1) throw privatePages(area.pageCount)
     // Nobody says when it ends: the memory stays in its ArrayBuffer, as for a loan.
     const view = bytes.openView('readwrite', 'loan', bytes.lengthBytes)
     const offset = area.pageOffset * PAGE_BYTES
-    area.bytes = view.bytes.subarray(offset, offset + area.pageCount * PAGE_BYTES)
+    const pages = view.bytes.subarray(offset, offset + area.pageCount * PAGE_BYTES)
+    // What is written through a private mapping, nobody else sees.
+    area.bytes = area.isShared ? pages : pages.slice()
   },
   release: ({ placed }) => placed.release(),
 }
@@ -127,6 +130,12 @@ const MOVABLE_OPS: ExporterOps<HeapMemory> = {
   ...FIXED_OPS,
   pin: (attachment, { placed }) => placed.pin(attachment),
   unpin: (_attachment, { placed }) => placed.unpin(),
+}
+
+/** @rule HEAP-16 */
+function privatePages(pageCount: number): DmaBufError {
+  const message = `A private mapping has one page at most: ${pageCount}. Map it shared`
+  return new DmaBufError('EINVAL', 'mmap', message, { rule: 'HEAP-16' })
 }
 
 function lossesOf(shared: boolean): readonly string[] {

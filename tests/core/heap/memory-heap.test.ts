@@ -169,6 +169,20 @@ test('A vmap keeps the buffer alive [BUF-24]', async () => {
   await assert.rejects(buffer.vmap(), isCode('EBADF'))
 })
 
+test('A private mapping is one page of its own, and never more [HEAP-16]', async () => {
+  using buffer = open().heap.allocate(3 * PAGE)
+  const object = bufferObject(buffer, 'test')
+  using area = new MapArea(1, 1)
+  area.isShared = false
+  await object.ops.mmap!(area, object.state)
+  area.bytes!.fill(7)
+  using access = buffer.tryBeginCpuAccess('read')!
+  assert.equal(access.bytes[PAGE], 0)
+  using longer = new MapArea(2, 0)
+  longer.isShared = false
+  assert.throws(() => void object.ops.mmap!(longer, object.state), isCode('EINVAL'))
+})
+
 test('mmap shows the pages that were asked for', async () => {
   using buffer = open().heap.allocate(3 * PAGE)
   using access = buffer.tryBeginCpuAccess('write')!

@@ -1,0 +1,216 @@
+// The real kernel, by bare system calls.
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { native } from '#src/linux/native.js'
+import { errnoName } from '#src/core/errors.js'
+import { MAP_SHARED, PROT_READ, PROT_WRITE } from '#src/uapi/file.js'
+import { Struct } from '#src/uapi/struct.js'
+import type {
+  Feature,
+  Machine,
+  MachineFence,
+  Mapped,
+  MmapCall,
+  NodeName,
+  Outcome,
+  Stat,
+} from './machine.js'
+import { mustCall, raw, systemCall, wordOf } from './raw-calls.js'
+import { Vgem } from './vgem.js'
+
+const NODES: Readonly<Record<NodeName, string>> = {
+  heap: '/dev/dma_heap/system',
+  udmabuf: '/dev/udmabuf',
+  sw_sync: '/sys/kernel/debug/sync/sw_sync',
+}
+/** Files that observations open: Node has files of its own. */
+const OURS =
+  /^(\/dmabuf:|anon_inode:sync_file|\/memfd:|\/dev\/dma_heap\/|\/dev\/udmabuf|\/.*\/sw_sync$)/
+const PAGE_BYTES = 4096
+const [F_GETFD, F_GETFL, FD_CLOEXEC] = [1, 3, 1]
+const [MAP_PRIVATE, MAP_ANONYMOUS, RLIMIT_NOFILE] = [2, 0x20, 7]
+
+export class KernelMachine implements Machine {
+  readonly features: ReadonlySet<Feature>
+  readonly fenceNames = { driver: 'vgem', timeline: 'unbound' }
+  readonly #memory: Uint8Array[] = []
+  readonly #vgem = new Vgem()
+  /** What was open before; what is of a machine and came later is closed at the end. */
+  readonly #before = openDescriptors()
+
+  constructor() {
+    const features: Feature[] = ['files']
+    if (existsSync(NODES.udmabuf)) features.push('udmabuf')
+    if (existsSync(NODES.sw_sync)) features.push('sw_sync')
+    this.features = new Set(features)
+  }
+
+  open(node: NodeName, flags: number): Outcome {
+    const fd = native().openFile(NODES[node], flags)
+    return fd < 0 ? errnoName(-fd) : fd
+  }
+
+  close(fd: number): Outcome {
+    return systemCall('close', fd)
+  }
+
+  dup(fd: number): Outcome {
+    return systemCall('dup', fd)
+  }
+
+  closesOnExec(fd: number): boolean {
+    return (mustCall('fcntl', fd, F_GETFD) & FD_CLOEXEC) !== 0
+  }
+
+  flagsOf(fd: number): Outcome {
+    return systemCall('fcntl', fd, F_GETFL)
+  }
+
+  async withFullTable<T>(use: () => Promise<T>): Promise<T> {
+    const limits = new Uint8Array(16)
+    mustCall('prlimit64', 0, RLIMIT_NOFILE, 0, limits)
+    const lower = Struct.ofSize(16)
+    const most = Math.max(...openDescriptors()) + 8
+    lower.setU64(0, BigInt(most)).setU64(8, new Struct(limits).u64(8))
+    const taken: number[] = []
+    mustCall('prlimit64', 0, RLIMIT_NOFILE, lower.bytes, 0)
+    try {
+      for (let fd = systemCall('dup', 0); typeof fd === 'number'; fd = systemCall('dup', 0))
+        taken.push(fd)
+      return await use()
+    } finally {
+      mustCall('prlimit64', 0, RLIMIT_NOFILE, limits, 0)
+      for (const fd of taken) mustCall('close', fd)
+    }
+  }
+
+  async ioctl(
+    fd: number,
+    command: number,
+    argument: Uint8Array | bigint,
+    waits = false,
+  ): Promise<Outcome> {
+    if (!waits || typeof argument === 'bigint') return systemCall('ioctl', fd, command, argument)
+    const result = await native().ioctlOnThread(fd, command, argument)
+    return result < 0 ? errnoName(-result) : result
+  }
+
+  lseek(fd: number, offset: bigint, whence: number): Outcome {
+    return systemCall('lseek', fd, offset, whence)
+  }
+
+  read(fd: number): Outcome {
+    return systemCall('read', fd, new Uint8Array(1), 1)
+  }
+
+  write(fd: number): Outcome {
+    return systemCall('write', fd, new Uint8Array(1), 1)
+  }
+
+  async mmap(fd: number, call: MmapCall): Promise<Mapped | string> {
+    const { lengthBytes, protection = PROT_READ | PROT_WRITE, flags = MAP_SHARED } = call
+    const offset = (call.pageOffset ?? 0n) * BigInt(PAGE_BYTES)
+    const result = wordOf('mmap', 0, lengthBytes, protection, flags, fd, offset)
+    if (result < 0n) return errnoName(Number(-result))
+    return new KernelMapping(result, lengthBytes)
+  }
+
+  async poll(fd: number, events: number): Promise<number> {
+    const request = Struct.ofSize(8).setS32(0, fd).setU32(4, events)
+    mustCall('poll', request.bytes, 1, 0)
+    return request.u32(4) >>> 16
+  }
+
+  stat(fd: number): Stat {
+    const file = Struct.ofSize(144)
+    mustCall('fstat', fd, file.bytes)
+    const system = Struct.ofSize(120)
+    mustCall('fstatfs', fd, system.bytes)
+    return {
+      mode: file.u32(24),
+      sizeBytes: Number(file.u64(48)),
+      blockCount: Number(file.u64(64)),
+      fileSystem: system.u32(0),
+    }
+  }
+
+  fdinfo(fd: number): readonly string[] {
+    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+    return text
+      .replace(/^(mnt_id|ino):\t\d+$/gm, '$1:\tN')
+      .replace(/\n$/, '')
+      .split('\n')
+  }
+
+  path(fd: number): string {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  }
+
+  async fence(): Promise<MachineFence> {
+    return this.#vgem.fence()
+  }
+
+  address(bytes: Uint8Array): bigint {
+    this.#memory.push(bytes)
+    return raw.addressOf(bytes)
+  }
+
+  readOnly(bytes: Uint8Array): bigint {
+    const page = anonymousPages(1)
+    raw.copy(bytes, page, bytes.length)
+    mustCall('mprotect', page, PAGE_BYTES, PROT_READ)
+    return page
+  }
+
+  atTheEnd(bytes: Uint8Array): bigint {
+    const pages = anonymousPages(2)
+    const end = pages + BigInt(PAGE_BYTES)
+    mustCall('munmap', end, PAGE_BYTES)
+    const start = end - BigInt(bytes.length)
+    raw.copy(bytes, start, bytes.length)
+    return start
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const fd of openDescriptors())
+      if (!this.#before.has(fd) && OURS.test(this.path(fd))) systemCall('close', fd)
+    this.#vgem.close()
+    this.#memory.length = 0
+  }
+}
+
+class KernelMapping implements Mapped {
+  readonly #address: bigint
+  readonly #lengthBytes: bigint
+
+  constructor(address: bigint, lengthBytes: bigint) {
+    this.#address = address
+    this.#lengthBytes = lengthBytes
+  }
+
+  read(offset: number, lengthBytes: number): readonly number[] {
+    const bytes = new Uint8Array(lengthBytes)
+    raw.copy(this.#address + BigInt(offset), bytes, lengthBytes)
+    return [...bytes]
+  }
+
+  write(offset: number, bytes: readonly number[]): void {
+    raw.copy(Uint8Array.from(bytes), this.#address + BigInt(offset), bytes.length)
+  }
+
+  unmap(): void {
+    mustCall('munmap', this.#address, this.#lengthBytes)
+  }
+}
+
+function anonymousPages(count: number): bigint {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS
+  return wordOf('mmap', 0, count * PAGE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0)
+}
+
+/** The descriptors of this process. */
+function openDescriptors(): Set<number> {
+  const open = new Set<number>()
+  for (let fd = 0; fd < 256; fd++)
+    if (typeof systemCall('fcntl', fd, F_GETFD) === 'number') open.add(fd)
+  return open
+}
