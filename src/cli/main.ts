@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DmaBufError } from '../core/errors.js'
 import { camera, type CameraFlags } from './commands/camera.js'
+import { doctor, type DoctorFlags } from './commands/doctor.js'
 import { play, type PlayFlags } from './commands/play.js'
 import { view, type ViewFlags } from './commands/view.js'
 import { InputError } from './media/input-error.js'
@@ -76,6 +77,13 @@ function build(done: (code: number) => void): Command {
     .addOption(new Option('--picture <size>').argParser(pictureSize).hideHelp())
     .action(async (socket: string, flags: ViewFlags) => {
       done(await view(socket, flags))
+    })
+  program
+    .command('doctor')
+    .description('say what this machine offers, and what to do about what it refuses')
+    .option('--json', 'print one JSON object', false)
+    .action(async (flags: DoctorFlags) => {
+      done(await doctor(flags))
     })
   return program
 }

@@ -29,6 +29,8 @@ export { openFramePort } from './open-frame-port.js'
 export { OwnedFd } from './owned-fd.js'
 export type { Peer } from './peer.js'
 export type { PeerPolicy } from './peer-policy.js'
+export type { Capability, CapabilityGroup } from './probe/capability.js'
+export { probe } from './probe/probe.js'
 export type { ConsumerOptions } from '../frames/consumer-options.js'
 export {
   receiveTimeline,

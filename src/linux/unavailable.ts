@@ -26,6 +26,7 @@ export const joinDomain = unavailable
 export const linkPair = unavailable
 export const openFramePort = unavailable
 export const openMemfdHeap = unavailable
+export const probe = unavailable
 export const receiveFence = unavailable
 export const receiveTimeline = unavailable
 export const serveDomain = unavailable
