@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DmaBufError } from '../core/errors.js'
-import { camera, type CameraFlags } from './commands/camera.js'
-import { doctor, type DoctorFlags } from './commands/doctor.js'
-import { play, type PlayFlags } from './commands/play.js'
-import { view, type ViewFlags } from './commands/view.js'
+import type { CameraFlags } from './commands/camera.js'
+import type { DoctorFlags } from './commands/doctor.js'
+import type { PlayFlags } from './commands/play.js'
+import type { ViewFlags } from './commands/view.js'
 import { InputError } from './media/input-error.js'
 
 const INPUT_HELP =
@@ -30,13 +30,22 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
-function build(done: (code: number) => void): Command {
+type Done = (code: number) => void
+
+function build(done: Done): Command {
   const program = new Command('dmabuf')
   program
     .description('Share buffers between processes without copying them.')
     .version(version())
     .showHelpAfterError('(dmabuf --help tells more)')
     .exitOverride()
+  for (const add of [addPlay, addCamera, addView, addDoctor]) add(program, done)
+  return program
+}
+
+// Each command is loaded when it is called: none has to wait for what another one needs.
+
+function addPlay(program: Command, done: Done): void {
   program
     .command('play')
     .description('play a clip through three processes that share its frames')
@@ -47,8 +56,12 @@ function build(done: (code: number) => void): Command {
     .option('--contact-sheet <file>', 'where the pictures go', 'contact-sheet.png')
     .option('--json', 'print one JSON object last, and progress on standard error', false)
     .action(async (input: string | undefined, flags: PlayFlags) => {
+      const { play } = await import('./commands/play.js')
       done(await play(input, flags))
     })
+}
+
+function addCamera(program: Command, done: Done): void {
   program
     .command('camera')
     .description('serve a clip’s frames at a socket')
@@ -60,8 +73,12 @@ function build(done: (code: number) => void): Command {
     .option('--viewers <n>', 'wait for so many viewers first', wholeNumber, 1)
     .option('--buffers <n>', 'shared buffers', wholeNumber, 5)
     .action(async (socket: string, input: string | undefined, flags: CameraFlags) => {
+      const { camera } = await import('./commands/camera.js')
       done(await camera(socket, input, flags))
     })
+}
+
+function addView(program: Command, done: Done): void {
   program
     .command('view')
     .description('look at a camera’s frames in place')
@@ -76,16 +93,20 @@ function build(done: (code: number) => void): Command {
     .option('--contact-sheet <file>', 'with --latest: write pictures there at the end')
     .addOption(new Option('--picture <size>').argParser(pictureSize).hideHelp())
     .action(async (socket: string, flags: ViewFlags) => {
+      const { view } = await import('./commands/view.js')
       done(await view(socket, flags))
     })
+}
+
+function addDoctor(program: Command, done: Done): void {
   program
     .command('doctor')
     .description('say what this machine offers, and what to do about what it refuses')
     .option('--json', 'print one JSON object', false)
     .action(async (flags: DoctorFlags) => {
+      const { doctor } = await import('./commands/doctor.js')
       done(await doctor(flags))
     })
-  return program
 }
 
 /** The one line that a person is shown. */

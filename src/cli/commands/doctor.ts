@@ -1,4 +1,4 @@
-import { probe } from '../../linux/index.js'
+import { probe } from '../../linux/probe/probe.js'
 import { doctorLines, verdictOf } from '../doctor/doctor-text.js'
 import { isColorWanted } from '../screen/picture-lines.js'
 

@@ -1,3 +1,4 @@
+import { UDMABUF_NODE } from '../udmabuf.js'
 import { capabilityOf, type Capability, type CapabilityGroup, type Finding } from './capability.js'
 import { probeDebugging } from './debugging.js'
 import { probeDescriptorPassing } from './descriptor-passing.js'
@@ -64,7 +65,7 @@ function partsOf(surroundings: Surroundings): readonly Part[] {
     { group: 'memory', name: 'memory', look: probeMemory },
     { group: 'memory', name: 'passing descriptors', look: probeDescriptorPassing },
     ...heaps,
-    { group: 'heaps', name: '/dev/udmabuf', look: probeUdmabuf },
+    { group: 'heaps', name: UDMABUF_NODE, look: probeUdmabuf },
     { group: 'fences', name: 'fences', look: probeFences },
     ...cameras,
     { group: 'debugging', name: 'debugging', look: probeDebugging },

@@ -3,14 +3,12 @@ import { encodeUdmabufCreate, UDMABUF_CREATE, UDMABUF_FLAGS_CLOEXEC } from '../.
 import { ioctl } from '../ioctl.js'
 import { createMemfd, PAGE_BYTES } from '../memfd.js'
 import { OwnedFd } from '../owned-fd.js'
+import { UDMABUF_NODE } from '../udmabuf.js'
 import type { Finding } from './capability.js'
 import { openNodeSoon } from './open-node-soon.js'
 import { explainRefusal, type NodeKind } from './refusal.js'
 import type { Surroundings } from './surroundings.js'
 import { codeOf } from './thrown-code.js'
-
-/** Makes dma-bufs of memfds. */
-export const UDMABUF = '/dev/udmabuf'
 
 const PARAMETERS = '/sys/module/udmabuf/parameters'
 const KIND: NodeKind = {
@@ -25,10 +23,10 @@ const KIND: NodeKind = {
 export async function probeUdmabuf(surroundings: Surroundings): Promise<Finding> {
   const { files } = surroundings
   try {
-    using device = await openNodeSoon(files.at(UDMABUF), O_RDWR)
+    using device = await openNodeSoon(files.at(UDMABUF_NODE), O_RDWR)
     return probeCreation(device, surroundings)
   } catch (error) {
-    return explainRefusal(UDMABUF, KIND, codeOf(error), surroundings)
+    return explainRefusal(UDMABUF_NODE, KIND, codeOf(error), surroundings)
   }
 }
 
@@ -37,11 +35,11 @@ function probeCreation(device: OwnedFd, { files }: Surroundings): Finding {
     createPage(device).close()
   } catch (error) {
     const reason = `it can be opened, but makes no dma-buf of a page (${codeOf(error)})`
-    return { name: UDMABUF, detail: '', reason }
+    return { name: UDMABUF_NODE, detail: '', reason }
   }
   const limit = (which: string): string => files.text(`${PARAMETERS}/${which}`)?.trim() ?? 'unknown'
   const detail = `one page made; size_limit_mb=${limit('size_limit_mb')} list_limit=${limit('list_limit')}`
-  return { name: UDMABUF, detail }
+  return { name: UDMABUF_NODE, detail }
 }
 
 /** A dma-buf of a new page. */
