@@ -37,7 +37,7 @@ void test('probe finds heaps, udmabuf, sync files and the files that tell of buf
 
 void test('probe tells cameras from other video devices', async () => {
   const vivid = (await probe()).filter(({ detail }) => detail.includes('vivid'))
-  assert.ok(vivid.some(({ available, detail }) => available && detail.endsWith("gives pictures")))
+  assert.ok(vivid.some(({ available, detail }) => available && detail.endsWith('gives pictures')))
   assert.ok(vivid.some(({ reason }) => reason === 'it gives no pictures'))
 })
 
