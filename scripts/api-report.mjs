@@ -112,7 +112,7 @@ function main() {
     const runtime = names.filter(({ isRuntime }) => isRuntime).length
     const limit = MAX_RUNTIME_NAMES[name] ?? Infinity
     if (runtime > limit) problems.push(`${name}: ${runtime} names at run time, at most ${limit}`)
-    const path = `${FOLDER}/${name.replace('/', '-')}.md`
+    const path = `${FOLDER}/${name.replaceAll('/', '-')}.md`
     reports.add(path)
     problems.push(...compareOrWrite(path, describeEntry(name, names), values.update))
     console.log(`api: ${name}: ${runtime} names at run time, ${names.length - runtime} types`)

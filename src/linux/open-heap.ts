@@ -84,6 +84,9 @@ function waysOf(kind: HeapKind, options: OpenHeapOptions): readonly (() => Heap)
   switch (kind) {
     case 'memfd':
       return [() => openMemfdHeap(limit)]
+    // Only the driver itself can give it.
+    case 'driver':
+      return []
     case 'memory':
       return [() => openMemoryHeap(limit)]
     case 'udmabuf':

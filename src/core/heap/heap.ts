@@ -1,7 +1,7 @@
 import type { DmaBuf } from '../buffer/buffer.js'
 
 /** Where a heap's memory comes from. */
-export type HeapKind = 'memfd' | 'memory' | 'dma-heap' | 'udmabuf'
+export type HeapKind = 'memfd' | 'memory' | 'dma-heap' | 'udmabuf' | 'driver'
 
 /**
  * Something that allocates buffers.
