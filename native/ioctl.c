@@ -2,6 +2,7 @@
 #include "families.h"
 
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -57,7 +58,7 @@ static int64_t call_ioctl(int fd, const call_t *call) {
   return result < 0 ? -errno : result;
 }
 
-// ioctl(fd, request, argument?: array or integer, addresses?) -> result. It may wait if the driver does.
+// ioctl(fd, request, argument?: array or integer, addresses?) -> result. It waits where the driver does.
 static napi_value ioctl_now(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   call_t call;
@@ -112,29 +113,37 @@ static napi_value ioctl_on_thread(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-// ioctlWhenReady(fd, events, request, argument) -> result, or -EAGAIN where none of the events of poll(2) is
-// there yet: an ioctl that would wait for them is not called then.
-static napi_value ioctl_when_ready(napi_env env, napi_callback_info info) {
-  arguments_t args = arguments(env, info);
-  struct pollfd file = {.fd = fd_argument(env, &args, 0), .events = (short)int_argument(env, &args, 1)};
-  args.values[1] = args.values[2];
-  args.values[2] = args.values[3];
-  args.count = args.count < 4 ? 1 : 3;
-  call_t call;
-  int64_t result = call_argument(env, &args, &call);
-  if (result < 0) return number(env, result);
-  int ready;
-  do ready = poll(&file, 1, 0);
-  while (ready < 0 && errno == EINTR);
-  if (ready <= 0) return number(env, ready < 0 ? -errno : -EAGAIN);
-  return number(env, call_ioctl(file.fd, &call));
+// sync(fd, flags, events) -> undefined, or -errno: DMA_BUF_IOCTL_SYNC, and nothing else, since every access makes it
+// twice. Where events of poll(2) are asked for and none is there yet it is not called: -EAGAIN.
+static napi_value sync_buffer(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value values[3];
+  int32_t fd = -1, events = 0;
+  uint32_t flags = 0;
+  napi_get_cb_info(env, info, &count, values, NULL, NULL);
+  if (count < 3) return number(env, -EINVAL);
+  napi_get_value_int32(env, values[0], &fd);
+  napi_get_value_uint32(env, values[1], &flags);
+  napi_get_value_int32(env, values[2], &events);
+  if (events != 0) {
+    struct pollfd file = {.fd = fd, .events = (short)events};
+    int ready;
+    do ready = poll(&file, 1, 0);
+    while (ready < 0 && errno == EINTR);
+    if (ready <= 0) return number(env, ready < 0 ? -errno : -EAGAIN);
+  }
+  struct dma_buf_sync sync = {.flags = flags};
+  int result;
+  do result = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+  while (result < 0 && errno == EINTR);
+  return result < 0 ? number(env, -errno) : NULL;
 }
 
 void export_ioctl(napi_env env, napi_value exports) {
   const export_t list[] = {
       {"ioctl", ioctl_now},
       {"ioctlOnThread", ioctl_on_thread},
-      {"ioctlWhenReady", ioctl_when_ready},
+      {"sync", sync_buffer},
   };
   EXPORT(env, exports, list);
 }

@@ -1,3 +1,4 @@
+import { debug } from './debug.js'
 import { warn } from './warn.js'
 
 interface Note {
@@ -5,10 +6,18 @@ interface Note {
   readonly stack: string | undefined
 }
 
+/** So many get their stacks at first, and then every so-manieth: a stack costs twenty times the rest. */
+const STACKS_AT_FIRST = 1000
+const STACKS_THEN_EVERY = 64
+
+let watched = 0
+
 const registry = new FinalizationRegistry<Note>(({ what, stack }) => {
+  const where =
+    stack === undefined ? ' (setDebug({ stacks: true }) notes where each was made)' : ''
   warn({
     rule: 'DMABUF_LEAK',
-    message: `${what} was garbage collected without close(): close it, or hold it with \`using\``,
+    message: `${what} was garbage collected without close(): close it, or hold it with \`using\`${where}`,
     stack,
   })
 })
@@ -16,9 +25,15 @@ const registry = new FinalizationRegistry<Note>(({ what, stack }) => {
 /**
  * Warns when `owner` is collected while still open. It never closes anything: when a garbage collector
  * runs is nobody's plan. Call `unwatchLeaks(owner)` on close.
+ *
+ * The warning has the stack that made the owner where it was one of the first thousand, or by chance, or with
+ * `setDebug({ stacks: true })`.
  */
 export function watchLeaks(owner: object, what: string): void {
-  registry.register(owner, { what, stack: new Error('Allocated here').stack }, owner)
+  const isNoted =
+    debug.stacks || ++watched <= STACKS_AT_FIRST || watched % STACKS_THEN_EVERY === 0
+  const stack = isNoted ? new Error('Allocated here').stack : undefined
+  registry.register(owner, { what, stack }, owner)
 }
 
 /** Ends the watch; to be called by close(). */

@@ -17,23 +17,15 @@ import { check, native } from './native.js'
 
 const EAGAIN = -11
 
-/** What to say for each direction. Read by the kernel only, so that one array serves all calls. */
-interface Sync {
-  readonly begin: Uint8Array
-  readonly end: Uint8Array
-  /** What must be there before: readers wait for writers, writers for readers, too. @rule CPU-2 */
-  readonly events: number
+/** The access, as SYNC says it. @rule BUF-50 */
+function flagsOf(direction: Direction): number {
+  if (direction === 'from-device') return DMA_BUF_SYNC_READ
+  return direction === 'to-device' ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_RW
 }
 
-function syncOf(access: number, events: number): Sync {
-  const flags = (bits: number): Uint8Array => encodeSync(BigInt(access | bits))
-  return { begin: flags(DMA_BUF_SYNC_START), end: flags(DMA_BUF_SYNC_END), events }
-}
-
-const SYNCS: Readonly<Record<Direction, Sync>> = {
-  'from-device': syncOf(DMA_BUF_SYNC_READ, POLLIN),
-  'to-device': syncOf(DMA_BUF_SYNC_WRITE, POLLOUT),
-  bidirectional: syncOf(DMA_BUF_SYNC_RW, POLLOUT),
+/** What must be there before: readers wait for writers, writers for readers, too. @rule CPU-2 */
+function eventsOf(direction: Direction): number {
+  return direction === 'from-device' ? POLLIN : POLLOUT
 }
 
 /**
@@ -61,31 +53,29 @@ export async function beginKernelAccess(
     const result = onThread
       ? await tryOnThread(direction, memory, left)
       : tryHere(direction, memory)
-    if (result !== EAGAIN) {
-      check(result, 'beginCpuAccess', refused)
-      return
-    }
-    await memory.watch.ready(SYNCS[direction].events, 'beginCpuAccess', left)
+    if (result === undefined || result >= 0) return
+    if (result !== EAGAIN) check(result, 'beginCpuAccess', refused)
+    await memory.watch.ready(eventsOf(direction), 'beginCpuAccess', left)
   }
 }
 
 /** The same where nothing has to be waited for. @returns false where something has to */
 export function tryBeginKernelAccess(direction: Direction, memory: KernelMemory): boolean {
   const result = tryHere(direction, memory)
-  if (result === EAGAIN) return false
-  check(result, 'beginCpuAccess', refused)
-  return true
+  if (result === undefined) return true
+  if (result !== EAGAIN) check(result, 'beginCpuAccess', refused)
+  return false
 }
 
 /** Tells the kernel that the CPU is done. @rule BUF-49, CPU-6 @throws {DmaBufError} what the exporter says */
 export function endKernelAccess(direction: Direction, { fd }: KernelMemory): void {
-  const { end } = SYNCS[direction]
-  check(native().ioctl(fd.number, DMA_BUF_IOCTL_SYNC, end), 'endCpuAccess', refused)
+  const result = native().sync(fd.number, flagsOf(direction) | DMA_BUF_SYNC_END, 0)
+  if (result !== undefined) check(result, 'endCpuAccess', refused)
 }
 
-function tryHere(direction: Direction, { fd }: KernelMemory): number {
-  const { begin, events } = SYNCS[direction]
-  return native().ioctlWhenReady(fd.number, events, DMA_BUF_IOCTL_SYNC, begin)
+// Nobody can have added work to memory that nobody else has: there is nothing to look for.
+function tryHere(direction: Direction, { fd, isForeign }: KernelMemory): number | undefined {
+  return native().sync(fd.number, flagsOf(direction), isForeign ? eventsOf(direction) : 0)
 }
 
 async function tryOnThread(
@@ -93,10 +83,10 @@ async function tryOnThread(
   memory: KernelMemory,
   options: WaitOptions,
 ): Promise<number> {
-  const { begin, events } = SYNCS[direction]
   const { fd } = memory
-  const ready = native().pollNow(fd.number, events)
+  const ready = native().pollNow(fd.number, eventsOf(direction))
   if (ready <= 0) return ready < 0 ? ready : EAGAIN
+  const begin = encodeSync(BigInt(flagsOf(direction) | DMA_BUF_SYNC_START))
   const call = native().ioctlOnThread(fd.number, DMA_BUF_IOCTL_SYNC, begin)
   if (typeof call === 'number') return call
   return waitFor<number>('beginCpuAccess', options, (waiter) => {

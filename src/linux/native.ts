@@ -65,7 +65,8 @@ export interface Native {
     request: number,
     argument?: Uint8Array | number,
   ): Promise<number> | number
-  ioctlWhenReady(fd: number, events: number, request: number, argument: Uint8Array | number): number
+  /** Undefined where it is done, for speed. */
+  sync(fd: number, flags: number, events: number): number | undefined
 
   letOthersRun(): number
 

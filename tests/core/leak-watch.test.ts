@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
+import { setDebug } from '#src/core/debug.js'
 import { unwatchLeaks, watchLeaks } from '#src/core/leak-watch.js'
 import { onWarning, type Warning } from '#src/core/warn.js'
 
@@ -43,4 +44,24 @@ test('unwatchLeaks ends the watch', async () => {
     unwatchLeaks(closed)
   })
   assert.deepEqual(warnings, [])
+})
+
+test('Of very many, those after the first thousand have no stack, unless debug.stacks asks for it', async () => {
+  const pass = (): void => {
+    const closed = {}
+    watchLeaks(closed, 'Closed')
+    unwatchLeaks(closed)
+  }
+  for (let i = 0; i < 1100; i++) pass()
+  const both = await warningsAfter(() => {
+    forget('Thing 2')
+    forget('Thing 3')
+  })
+  assert.equal(both.length, 2)
+  // One of two that follow each other at most has one.
+  const bare = both.find(({ stack }) => stack === undefined)
+  assert.match(bare?.message ?? '', /setDebug\(\{ stacks: true \}\)/)
+  using _debug = setDebug({ stacks: true })
+  const [noted] = await warningsAfter(() => forget('Thing 4'))
+  assert.match(noted?.stack ?? '', /at forget /)
 })
