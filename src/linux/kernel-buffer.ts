@@ -5,6 +5,7 @@ import { DMA_BUF_MAGIC, DMA_BUF_SET_NAME_B } from '../uapi/dma-buf.js'
 import { Struct } from '../uapi/struct.js'
 import { fdInfo } from './fd-info.js'
 import { ioctl } from './ioctl.js'
+import { exportKernelFence, importKernelFence } from './kernel-buffer-fences.js'
 import { KernelMemory } from './kernel-memory.js'
 import { beginKernelAccess, endKernelAccess, tryBeginKernelAccess } from './kernel-sync.js'
 import { statFd } from './memfd.js'
@@ -20,6 +21,12 @@ const KERNEL_BUFFER: ExporterOps<KernelMemory> = {
   endCpuAccess: endKernelAccess,
   poll: (events, wake, memory) => memory.poll(events, wake),
   stopPolling: (memory) => memory.stopPolling(),
+  exportFence: (write, { fd }) => exportKernelFence(fd, write),
+  importFence(fence, write, memory) {
+    const isAdded = importKernelFence(memory.fd, fence, write)
+    if (isAdded) memory.isForeign = true
+    return isAdded
+  },
   setName: (name, { fd }) => nameBuffer(fd, name),
   release(memory) {
     if (open.get(memory.identity)?.state === memory) open.delete(memory.identity)

@@ -14,7 +14,7 @@ import type { OwnedFd } from './owned-fd.js'
 export class MemoryOfFd implements Backing {
   readonly fd: OwnedFd
   readonly lengthBytes: number
-  /** Whether others have, or had, a descriptor of it: of a buffer of the kernel's they may add work at any moment. */
+  /** Whether others have, or had, a descriptor of it, or work on it: of a buffer of the kernel's they may add some. */
   isForeign = false
   #mapping: Mapping | undefined
   #placed: PlacedMemory | undefined
