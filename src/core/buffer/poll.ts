@@ -82,12 +82,13 @@ export class BufferPoll {
   }
 
   #look(events: number, held: Held | undefined): number {
-    let ready = 0
-    if ((events & POLL_OUT) !== 0) ready |= this.out.look(held)
-    if ((events & POLL_IN) !== 0) ready |= this.in.look(held)
     const { ops, state } = this.#object
-    if (ready === 0 || ops.poll === undefined) return ready
-    return ready & ops.poll(ready, this.#wake, state)
+    // First: a slot that finds nothing pending wakes all who wait.
+    const asked = ops.poll === undefined ? events : events & ops.poll(events, this.#wake, state)
+    let ready = 0
+    if ((asked & POLL_OUT) !== 0) ready |= this.out.look(held)
+    if ((asked & POLL_IN) !== 0) ready |= this.in.look(held)
+    return ready
   }
 }
 
