@@ -115,10 +115,14 @@ test('sealSeals keeps others from freezing the memory', () => {
   new Mapping(fd, PAGE_BYTES, MapMode.shared).close()
 })
 
-test('statFd tells length and inode, as the kernel does', () => {
+test('statFd tells length, inode and file system, as the kernel does', () => {
   using fd = createMemfd('frame', 5 * PAGE_BYTES)
-  const { size, ino } = fstatSync(fd.number, { bigint: true })
-  assert.deepEqual(statFd(fd), { lengthBytes: Number(size), inode: ino })
+  const { size, ino, dev } = fstatSync(fd.number, { bigint: true })
+  assert.deepEqual(statFd(fd), {
+    lengthBytes: Number(size),
+    inode: ino,
+    device: `${(dev >> 8n) & 0xfffn}:${dev & 0xffn}`,
+  })
 })
 
 test('checkReceivedMemory takes memory of at least the length claimed', () => {
