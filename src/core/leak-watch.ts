@@ -13,8 +13,7 @@ const STACKS_THEN_EVERY = 64
 let watched = 0
 
 const registry = new FinalizationRegistry<Note>(({ what, stack }) => {
-  const where =
-    stack === undefined ? ' (setDebug({ stacks: true }) notes where each was made)' : ''
+  const where = stack === undefined ? ' (setDebug({ stacks: true }) notes where each was made)' : ''
   warn({
     rule: 'DMABUF_LEAK',
     message: `${what} was garbage collected without close(): close it, or hold it with \`using\`${where}`,
@@ -30,8 +29,7 @@ const registry = new FinalizationRegistry<Note>(({ what, stack }) => {
  * `setDebug({ stacks: true })`.
  */
 export function watchLeaks(owner: object, what: string): void {
-  const isNoted =
-    debug.stacks || ++watched <= STACKS_AT_FIRST || watched % STACKS_THEN_EVERY === 0
+  const isNoted = debug.stacks || ++watched <= STACKS_AT_FIRST || watched % STACKS_THEN_EVERY === 0
   const stack = isNoted ? new Error('Allocated here').stack : undefined
   registry.register(owner, { what, stack }, owner)
 }
