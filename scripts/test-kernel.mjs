@@ -3,14 +3,17 @@
 //   node scripts/test-kernel.mjs                    all of build/tests/kernel/*.test.js
 //   node scripts/test-kernel.mjs heap sync          only files whose path contains one of these words
 //   node scripts/test-kernel.mjs --shell 'uname -a' a command instead of tests
+//   node scripts/test-kernel.mjs --custom           on a kernel of our own, built when it is first asked for
 //
 // Status: 0; 1 something failed; 77 skipped, the packages cannot be had; 125 the VM died or did not end.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, cpSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { accelerator } from './kernel-vm/accelerator.mjs'
 import { boot, withJob } from './kernel-vm/boot.mjs'
+import { customKernel } from './kernel-vm/custom-kernel.mjs'
 import { packages } from './kernel-vm/packages.mjs'
 import { say, Unavailable } from './kernel-vm/unavailable.mjs'
 
@@ -76,6 +79,7 @@ function inProject(command) {
 
 async function start(options, command) {
   const parts = await packages({ update: options.update })
+  if (options.custom) parts.kernel = await customKernel({ jobs: Number(options.jobs) })
   const accel = options.accel === 'auto' ? await accelerator(parts) : options.accel
   say(`booting ${parts.kernel.split('/').at(-1)} (${accel})`)
   return withJob(async (job) => {
@@ -136,6 +140,8 @@ const options = {
   modules: { type: 'string', default: 'vgem,vivid' },
   timeout: { type: 'string', default: '170' },
   accel: { type: 'string', default: 'auto' },
+  custom: { type: 'boolean', default: false },
+  jobs: { type: 'string', default: String(availableParallelism()) },
   update: { type: 'boolean', default: false },
 }
 

@@ -66,17 +66,28 @@ async function fetchAll() {
   const work = join(cacheFolder(), `.unfinished-apt-${process.pid}`)
   try {
     say('reading lists of packages')
-    const own = new Apt(join(work, 'own'), { hidden: isOurs })
-    own.update()
-    const archive = own.archive(releaseName())
+    const own = ownApt(work)
     const roots = existsSync('/usr/bin/xz') ? ROOTS : [...ROOTS, 'xz-utils']
     const qemu = await qemuPart(own, own.missing(roots), work)
-    const newer = new Apt(join(work, 'newer'), { sources: sourcesOf(archive, KERNEL_RELEASE) })
-    newer.update()
-    return { qemu, kernel: await kernelPart(newer, qemu, work) }
+    return { qemu, kernel: await kernelPart(newerApt(work, own), qemu, work) }
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** The machine's own release. */
+function ownApt(work) {
+  const apt = new Apt(join(work, 'own'), { hidden: isOurs })
+  apt.update()
+  return apt
+}
+
+/** The release that the kernel is of, from where the machine has its own. */
+export function newerApt(work, own = ownApt(work)) {
+  const archive = own.archive(releaseName())
+  const apt = new Apt(join(work, 'newer'), { sources: sourcesOf(archive, KERNEL_RELEASE) })
+  apt.update()
+  return apt
 }
 
 function qemuPart(apt, names, work) {
@@ -122,7 +133,8 @@ function keepModules(from, qemu, to) {
   }
 }
 
-function unpackAll(debs, folder) {
+/** Unpacks packages and removes them. */
+export function unpackAll(debs, folder) {
   mkdirSync(folder, { recursive: true })
   for (const deb of readdirSync(debs)) {
     command('dpkg-deb', ['--extract', join(debs, deb), folder])
