@@ -7,11 +7,20 @@
 //
 // Status: 0; 1 something failed; 77 skipped, the packages cannot be had; 125 the VM died or did not end.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, cpSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  cpSync,
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { accelerator } from './kernel-vm/accelerator.mjs'
+import { buildKey } from './kernel-vm/build-key.mjs'
 import { boot, withJob } from './kernel-vm/boot.mjs'
 import { customKernel } from './kernel-vm/custom-kernel.mjs'
 import { packages } from './kernel-vm/packages.mjs'
@@ -45,12 +54,12 @@ function hasSource(file) {
   )
 }
 
-/** The tests' own way to the kernel, built here: a compiler would take long inside. */
-function buildRawCalls() {
-  const script = join(import.meta.dirname, 'build-native.mjs')
-  const { status } = spawnSync(process.execPath, [script, '--variant', 'raw'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+/** Removes what the last run left, and builds the tests' own way to the kernel: a compiler would take long inside. */
+function prepare() {
+  rmSync(COUNTS, { force: true })
+  rmSync(RESULTS, { recursive: true, force: true })
+  const args = [join(import.meta.dirname, 'build-native.mjs'), '--variant', 'raw']
+  const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status !== 0) throw new Error('tests/fixtures/raw-calls.c does not compile')
 }
 
@@ -96,7 +105,9 @@ function bringBack(job) {
   const counts = join(job, 'counts.json')
   if (existsSync(counts)) cpSync(counts, COUNTS)
   const results = join(job, 'results')
-  if (existsSync(results)) cpSync(results, RESULTS, { recursive: true })
+  if (!existsSync(results)) return
+  cpSync(results, RESULTS, { recursive: true })
+  writeFileSync(join(RESULTS, 'key'), buildKey(ROOT))
 }
 
 function totals() {
@@ -116,13 +127,12 @@ function report({ status }) {
 
 async function run({ values, positionals }) {
   mkdirSync(dirname(COUNTS), { recursive: true })
-  rmSync(COUNTS, { force: true })
   const files = values.shell === undefined ? testFiles(positionals) : []
   if (values.shell === undefined && files.length === 0) {
     console.error(`test-kernel: no compiled test matches: ${positionals.join(' ') || '(none)'}`)
     return 1
   }
-  if (values.shell === undefined) buildRawCalls()
+  if (values.shell === undefined) prepare()
   const command = values.shell === undefined ? testCommand(files) : inProject(values.shell)
   const started = performance.now()
   const end = await start(values, command)

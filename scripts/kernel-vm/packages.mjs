@@ -79,6 +79,8 @@ async function fetchAll() {
 function ownApt(work) {
   const apt = new Apt(join(work, 'own'), { hidden: isOurs })
   apt.update()
+  // Says so where there are no lists, before a package is missed.
+  apt.archive(releaseName())
   return apt
 }
 

@@ -101,14 +101,15 @@ export async function fileInfo(
   return { name, status, fenceCount, fences }
 }
 
-/** The status of each fence of a sync_file; the error. */
+/** The status of each fence of a sync_file. */
 export async function statuses(
   machine: Machine,
   fd: number,
   room: number,
-): Promise<readonly number[] | string> {
+): Promise<readonly number[]> {
   const info = await fileInfo(machine, fd, room)
-  return typeof info === 'string' ? info : info.fences.map(({ status }) => status)
+  if (typeof info === 'string') throw new Error(`FILE_INFO: ${info}`)
+  return info.fences.map(({ status }) => status)
 }
 
 /** Names a buffer. @param text - its bytes, the NUL included */

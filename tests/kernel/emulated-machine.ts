@@ -132,6 +132,18 @@ export class EmulatedMachine implements Machine {
     return this.#buffer(fd).path
   }
 
+  memfd(): never {
+    throw new Error('There are no memfds here')
+  }
+
+  addSeals(): Outcome {
+    return 'EINVAL'
+  }
+
+  truncate(): Outcome {
+    return 'EINVAL'
+  }
+
   async fence(): Promise<MachineFence> {
     const program = this.#program
     const timeline = program.openTimeline(TASK_NAME)

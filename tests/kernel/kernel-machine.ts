@@ -1,6 +1,6 @@
 // The real kernel, by bare system calls.
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
-import { native } from '#src/linux/native.js'
+import { check, native } from '#src/linux/native.js'
 import { errnoName } from '#src/core/errors.js'
 import { MAP_SHARED, PROT_READ, PROT_WRITE } from '#src/uapi/file.js'
 import { Struct } from '#src/uapi/struct.js'
@@ -27,6 +27,7 @@ const OURS =
   /^(\/dmabuf:|anon_inode:sync_file|\/memfd:|\/dev\/dma_heap\/|\/dev\/udmabuf|\/.*\/sw_sync$)/
 const PAGE_BYTES = 4096
 const [F_GETFD, F_GETFL, FD_CLOEXEC] = [1, 3, 1]
+const [MFD_CLOEXEC, MFD_ALLOW_SEALING, F_ADD_SEALS] = [1, 2, 1033]
 const [MAP_PRIVATE, MAP_ANONYMOUS, RLIMIT_NOFILE] = [2, 0x20, 7]
 
 export class KernelMachine implements Machine {
@@ -38,7 +39,7 @@ export class KernelMachine implements Machine {
   readonly #before = openDescriptors()
 
   constructor() {
-    const features: Feature[] = ['files']
+    const features: Feature[] = []
     if (existsSync(NODES.udmabuf)) features.push('udmabuf')
     if (existsSync(NODES.sw_sync)) features.push('sw_sync')
     this.features = new Set(features)
@@ -143,6 +144,22 @@ export class KernelMachine implements Machine {
 
   path(fd: number): string {
     return readlinkSync(`/proc/self/fd/${fd}`)
+  }
+
+  memfd(lengthBytes: number, seals: number | undefined): number {
+    const flags = seals === undefined ? MFD_CLOEXEC : MFD_CLOEXEC | MFD_ALLOW_SEALING
+    const fd = check(native().memfd('observed', flags), 'memfd', () => 'memfd')
+    mustCall('ftruncate', fd, lengthBytes)
+    if (seals !== undefined && seals !== 0) mustCall('fcntl', fd, F_ADD_SEALS, seals)
+    return fd
+  }
+
+  addSeals(fd: number, seals: number): Outcome {
+    return systemCall('fcntl', fd, F_ADD_SEALS, seals)
+  }
+
+  truncate(fd: number, lengthBytes: number): Outcome {
+    return systemCall('ftruncate', fd, lengthBytes)
   }
 
   async fence(): Promise<MachineFence> {

@@ -7,7 +7,7 @@ export type Outcome = number | string
 export type NodeName = 'heap' | 'udmabuf' | 'sw_sync'
 
 /** What some machines have and others do not. */
-export type Feature = 'udmabuf' | 'sw_sync' | 'files'
+export type Feature = 'udmabuf' | 'sw_sync'
 
 /** The arguments of mmap(2). */
 export interface MmapCall {
@@ -78,6 +78,15 @@ export interface Machine extends AsyncDisposable {
   /** Where /proc says that it leads. */
   path(fd: number): string
 
+  /**
+   * Memory in a file, of machines that have udmabuf.
+   *
+   * @param seals - undefined: it cannot be sealed
+   */
+  memfd(lengthBytes: number, seals: number | undefined): number
+  addSeals(fd: number, seals: number): Outcome
+  truncate(fd: number, lengthBytes: number): Outcome
+
   /** A pending fence of its own. It may signal by itself after some seconds. */
   fence(): Promise<MachineFence>
 
@@ -88,6 +97,9 @@ export interface Machine extends AsyncDisposable {
   /** The same for bytes behind which nothing is mapped. */
   atTheEnd(bytes: Uint8Array): bigint
 }
+
+/** F_SEAL_… */
+export const SEAL = { seal: 1, shrink: 2, grow: 4, write: 8, futureWrite: 16 } as const
 
 /** An address where nothing is mapped. */
 export const NOWHERE = 0xdead0000n

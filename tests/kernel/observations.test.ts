@@ -4,15 +4,15 @@ import { after, test } from 'node:test'
 import { observations } from './observations/index.js'
 import { KernelMachine } from './kernel-machine.js'
 import { sightsOf } from './observation.js'
-import { Transcript } from './transcript.js'
+import { shownBy, Transcript } from './transcript.js'
 
-const transcript = new Transcript()
+const transcript = new Transcript('observations')
 
 for (const observation of observations)
   test(observation.name, async (t) => {
     await using machine = new KernelMachine()
     const sights = await sightsOf(observation, machine)
-    transcript.add(observation, sights)
+    transcript.note(observation.name, shownBy(sights))
     if (sights === undefined) {
       t.skip(`this kernel has no ${observation.needs}`)
       return

@@ -1,36 +1,48 @@
 // What a machine showed, as a file.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Observation, Sight, Value } from './observation.js'
+import type { Sight, Value } from './observation.js'
 
-/** By the observation's name: what was looked at and what was there; null where the machine lacks what is needed. */
-export type Seen = Readonly<Record<string, Readonly<Record<string, Value>> | null>>
+/** What was looked at, and what was there. */
+export type Shown = Readonly<Record<string, Value>>
 
-const FILE = 'transcript.json'
+/** By the name of what was tried; null where the machine lacks what it needs. */
+export type Seen = Readonly<Record<string, Shown | null>>
+
+/** The files that a run in the VM leaves. */
+export const TRANSCRIPTS = ['observations', 'contract'] as const
 
 export class Transcript {
-  readonly #seen: Record<string, Readonly<Record<string, Value>> | null> = {}
+  readonly #name: (typeof TRANSCRIPTS)[number]
+  readonly #seen: Record<string, Shown | null> = {}
 
-  get seen(): Seen {
-    return this.#seen
+  constructor(name: (typeof TRANSCRIPTS)[number]) {
+    this.#name = name
   }
 
-  add({ name }: Observation, sights: readonly Sight[] | undefined): void {
-    this.#seen[name] =
-      sights === undefined
-        ? null
-        : Object.fromEntries(sights.map(({ what, got }, index) => [`${index + 1} ${what}`, got]))
+  note(title: string, shown: Shown | null): void {
+    this.#seen[title] = shown
   }
 
   /** Puts it where the VM's results go; nowhere outside of the VM. */
   save(): void {
     const folder = process.env['DMABUF_KERNEL_RESULTS']
     if (folder === undefined) return
-    writeFileSync(join(folder, FILE), `${JSON.stringify(this.#seen, undefined, 1)}\n`)
+    writeFileSync(
+      join(folder, `${this.#name}.json`),
+      `${JSON.stringify(this.#seen, undefined, 1)}\n`,
+    )
   }
 }
 
-/** What a folder of results has. */
-export function readTranscript(folder: string): Seen {
-  return JSON.parse(readFileSync(join(folder, FILE), 'utf8')) as Seen
+/** What was shown by sights; the order is part of their names, for some look at one thing twice. */
+export function shownBy(sights: readonly Sight[] | undefined): Shown | null {
+  if (sights === undefined) return null
+  return Object.fromEntries(sights.map(({ what, got }, index) => [`${index + 1} ${what}`, got]))
+}
+
+/** All that the VM left in a folder. */
+export function readTranscripts(folder: string): Seen {
+  const texts = TRANSCRIPTS.map((name) => readFileSync(join(folder, `${name}.json`), 'utf8'))
+  return Object.assign({}, ...texts.map((text) => JSON.parse(text) as Seen)) as Seen
 }

@@ -18,7 +18,7 @@ const [READ, WRITE, RW, BOTH] = [1, 2, 3, POLLIN | POLLOUT]
 /** How many fences a snapshot has that still work; 0 for that of an idle buffer. */
 async function pendingIn(machine: Machine, fd: number, flags: number): Promise<number> {
   const list = await statuses(machine, number(await exportSyncFile(machine, fd, flags)), 8)
-  return typeof list === 'string' ? -1 : list.filter((status) => status === 0).length
+  return list.filter((status) => status === 0).length
 }
 
 async function isDone(call: Promise<unknown>, machine: Machine, fd: number): Promise<boolean> {

@@ -230,5 +230,5 @@ export const syncFileObservations: readonly Observation[] = [
 /** How many fences of two have signalled. */
 async function sum(machine: Machine, fd: number): Promise<number> {
   const list = await statuses(machine, fd, 2)
-  return typeof list === 'string' ? -1 : list.reduce((total, status) => total + status, 0)
+  return list.reduce((total, status) => total + status, 0)
 }
