@@ -114,7 +114,13 @@ export class Domain implements AsyncDisposable {
       const { index, lengthBytes, memory } = found
       using buffer = importFd(memory, { lengthBytes, access, exporterName: 'domain' })
       const object = bufferObject(buffer, 'open')
-      this.#attach(object, { index, name }, false)
+      try {
+        this.#attach(object, { index, name }, false)
+      } catch (error) {
+        // A buffer of the kernel's that this process shares already, under another name or in another domain.
+        if (!this.closed) this.#port.release(index)
+        throw error
+      }
       return new DmaBuf(object)
     })()
     const object = opening.then((buffer) => bufferObject(buffer, 'open'))

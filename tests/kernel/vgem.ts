@@ -1,6 +1,7 @@
 // Fences of the kernel's own test driver, made by bare ioctls: vgem puts one into the reservation of a buffer, where
 // EXPORT_SYNC_FILE finds it. Such a fence signals by itself after ten seconds.
 import { readdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { native } from '#src/linux/native.js'
 import {
   decodeSyncFileArgument,
@@ -10,6 +11,7 @@ import {
 } from '#src/uapi/dma-buf.js'
 import { O_CLOEXEC, O_RDWR } from '#src/uapi/file.js'
 import { Struct } from '#src/uapi/struct.js'
+import { Worker } from 'node:worker_threads'
 import type { MachineFence } from './machine.js'
 import { mustCall } from './raw-calls.js'
 
@@ -18,6 +20,7 @@ const PRIME_HANDLE_TO_FD = 0xc00c642d
 const FENCE_ATTACH = 0xc0106441
 const FENCE_SIGNAL = 0x40086442
 const FENCE_WRITE = 1
+const ADDON = join(import.meta.dirname, `../../../prebuilds/linux-${process.arch}/dmabuf.node`)
 
 /** The node of vgem, whatever number it has. */
 function cardPath(): string {
@@ -29,12 +32,22 @@ function cardPath(): string {
   return `/dev/dri/${name}`
 }
 
+/** A fence that another thread can signal, while this one stands still. */
+export interface VgemFence extends MachineFence {
+  signalOnThread(afterMs: number): Promise<void>
+}
+
+const SIGNAL_LATER = `
+  const { workerData: { addon, call, afterMs } } = require('node:worker_threads')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, afterMs)
+  require(addon).ioctl(...call)`
+
 /** The card, open; each fence has a buffer of its own. */
 export class Vgem {
   readonly #card = native().openFile(cardPath(), O_RDWR | O_CLOEXEC)
 
   /** A pending write fence in a sync_file. */
-  fence(): MachineFence {
+  fence(): VgemFence {
     const handle = this.#call(CREATE_DUMB, 32, [64, 64, 32]).u32(16)
     const buffer = this.#call(PRIME_HANDLE_TO_FD, 12, [handle, O_CLOEXEC]).s32(8)
     const fence = this.#call(FENCE_ATTACH, 16, [handle, FENCE_WRITE]).u32(8)
@@ -44,6 +57,14 @@ export class Vgem {
     return {
       fd: decodeSyncFileArgument(argument).fd,
       signal: async () => void this.#call(FENCE_SIGNAL, 8, [fence, 0]),
+      signalOnThread: (afterMs) =>
+        new Promise((resolve, reject) => {
+          const argument = Struct.ofSize(8).setU32(0, fence).bytes
+          const call = [this.#card, FENCE_SIGNAL, argument]
+          const workerData = { addon: ADDON, call, afterMs }
+          const worker = new Worker(SIGNAL_LATER, { eval: true, workerData })
+          worker.once('error', reject).once('exit', () => resolve())
+        }),
     }
   }
 
