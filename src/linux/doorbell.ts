@@ -18,6 +18,11 @@ export class Doorbell implements Disposable {
     this.set = OwnedFd.adopt(pair[1]!)
   }
 
+  /** The eventfd's number, borrowed: for drivers that ring. */
+  get bellNumber(): number {
+    return this.#bell.number
+  }
+
   /** Wakes the receiver. One system call. */
   ring(): void {
     native().ring(this.#bell.number)

@@ -1,0 +1,314 @@
+// Goal: buffers go to a DRM device and come back, and its fences and syncobjs are ours.
+// Method: vgem for buffers and fences; virtio_gpu, the VM's second device, for syncobjs and as an importer.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DmaBuf } from '#src/core/buffer/buffer.js'
+import { createTimeline } from '#src/core/fence/timeline.js'
+import { listDrmNodes, openDrm, type DrmDevice } from '#src/devices/drm/index.js'
+import { exportFd } from '#src/linux/buffer-fd.js'
+import { openMemfdHeap } from '#src/linux/memfd-heap.js'
+import { openHeap } from '#src/linux/open-heap.js'
+import { statFd } from '#src/linux/memfd.js'
+import { errorCode, thrownCode } from '../helpers/error-code.js'
+import { syncFileOf } from '../helpers/kernel-fences.js'
+import { openFds, settled } from '../helpers/leaks.js'
+
+function open(driverName: string, kind: 'card' | 'render' = 'card'): DrmDevice {
+  const nodes = listDrmNodes()
+  const node = nodes.find((one) => one.driverName === driverName && one.kind === kind)
+  assert.ok(node !== undefined, `no ${driverName} among ${JSON.stringify(nodes)}`)
+  return openDrm(node.path)
+}
+
+function inodeOf(buffer: DmaBuf): bigint {
+  using fd = exportFd(buffer)
+  return statFd(fd).inode
+}
+
+/** The devices that are attached to a buffer, as debugfs lists them. */
+function attached(buffer: DmaBuf): string[] {
+  const text = readFileSync('/sys/kernel/debug/dma_buf/bufinfo', 'utf8')
+  const inode = String(inodeOf(buffer)).padStart(8, '0')
+  const row = text.split('\n').findIndex((line) => line.includes(`\t${inode}\t`))
+  assert.ok(row >= 0, `${inode} is not in ${text}`)
+  const rest = text.split('\n').slice(row + 1)
+  const from = rest.findIndex((line) => line.includes('Attached Devices:'))
+  const to = rest.findIndex((line) => line.startsWith('Total'))
+  return rest.slice(from + 1, to).map((line) => line.trim())
+}
+
+void test('listDrmNodes names the driver of each node', () => {
+  const names = listDrmNodes().map(({ driverName, kind }) => `${kind} ${driverName}`)
+  for (const name of ['card vgem', 'render vgem', 'card virtio_gpu', 'render virtio_gpu'])
+    assert.ok(names.includes(name), `${name} is not in ${names.join()}`)
+})
+
+void test('openDrm says what the driver is and can do', () => {
+  using vgem = open('vgem')
+  using gpu = open('virtio_gpu')
+  assert.match(vgem.version, /^\d+\.\d+\.\d+$/)
+  const shares = { imports: true, exports: true }
+  assert.deepEqual(vgem.capabilities, { ...shares, syncobj: false, syncobjTimeline: false })
+  assert.deepEqual(gpu.capabilities, { ...shares, syncobj: true, syncobjTimeline: true })
+})
+
+void test('createDumb makes a dma-buf that outlives the device', async () => {
+  const before = openFds().length
+  const device = open('vgem')
+  const { buffer, pitchBytes, lengthBytes } = device.createDumb({ width: 100, height: 50 })
+  device.close()
+  assert.deepEqual([pitchBytes, lengthBytes, buffer.lengthBytes], [400, 20480, 20480])
+  assert.equal(buffer.exporterName, 'drm')
+  {
+    using access = await buffer.beginCpuAccess('write')
+    access.bytes.fill(7)
+  }
+  {
+    using access = await buffer.beginCpuAccess('read')
+    assert.equal(access.bytes[20479], 7)
+  }
+  buffer.close()
+  await settled()
+  assert.equal(openFds().length, before)
+})
+
+void test('createDumb refuses what the driver does, and what would take too much', () => {
+  using device = open('vgem')
+  using render = open('vgem', 'render')
+  const size = { width: 4, height: 4 }
+  assert.equal(
+    thrownCode(() => render.createDumb(size)),
+    'EACCES',
+  )
+  using gpu = open('virtio_gpu')
+  assert.equal(
+    thrownCode(() => gpu.createDumb({ ...size, bitsPerPixel: 24 })),
+    'EINVAL',
+  )
+  assert.equal(
+    thrownCode(() => device.createDumb({ width: 2 ** 20, height: 2 ** 20 })),
+    'ENOMEM',
+  )
+  const small = { width: 1024, height: 1024, maxLengthBytes: 4096 }
+  assert.equal(
+    thrownCode(() => device.createDumb(small)),
+    'ENOMEM',
+  )
+})
+
+void test('DrmDevice.import attaches a heap buffer, once, until the last import is closed', async () => {
+  using device = open('vgem')
+  using heap = openHeap({ need: 'device', kinds: ['dma-heap'] })
+  using buffer = heap.allocate(8192)
+  assert.deepEqual(attached(buffer), [])
+  const first = device.import(buffer)
+  const second = device.import(buffer)
+  assert.equal(first.handle, second.handle)
+  assert.deepEqual(attached(buffer), ['vgem'])
+  first.close()
+  first.close()
+  assert.deepEqual(attached(buffer), ['vgem'])
+  using again = second.export()
+  assert.equal(inodeOf(again), inodeOf(buffer))
+  second.close()
+  assert.deepEqual(attached(buffer), [])
+  assert.equal(
+    thrownCode(() => second.handle),
+    'EBADF',
+  )
+})
+
+void test('A buffer of one device is imported by another', async () => {
+  using vgem = open('vgem')
+  using gpu = open('virtio_gpu')
+  using dumb = vgem.createDumb({ width: 16, height: 16 }).buffer
+  using theirs = gpu.createDumb({ width: 16, height: 16 }).buffer
+  using imported = vgem.import(theirs)
+  using back = imported.export()
+  {
+    using access = await back.beginCpuAccess('write')
+    access.bytes[0] = 9
+  }
+  using access = await theirs.beginCpuAccess('read')
+  assert.equal(access.bytes[0], 9)
+  const own = vgem.import(dumb)
+  own.close()
+})
+
+void test('DrmDevice.import refuses what is no dma-buf, and after close', () => {
+  const device = open('vgem')
+  using heap = openMemfdHeap()
+  using memory = heap.allocate(4096)
+  const before = openFds().length
+  assert.equal(
+    thrownCode(() => device.import(memory)),
+    'EINVAL',
+  )
+  assert.equal(openFds().length, before)
+  const { buffer } = device.createDumb({ width: 4, height: 4 })
+  const imported = device.import(buffer)
+  device.close()
+  imported.close()
+  assert.equal(
+    thrownCode(() => device.import(buffer)),
+    'EBADF',
+  )
+  assert.equal(
+    thrownCode(() => device.createDumb({ width: 4, height: 4 })),
+    'EBADF',
+  )
+  buffer.close()
+})
+
+void test('A vgem fence keeps others off as it says, and only once [VG-1, VG-2]', () => {
+  using device = open('vgem')
+  using buffer = device.createDumb({ width: 4, height: 4 }).buffer
+  const reading = device.attachVgemFence(buffer)
+  using _second = device.attachVgemFence(buffer)
+  assert.equal(
+    thrownCode(() => device.attachVgemFence(buffer, { write: true })),
+    'EBUSY',
+  )
+  reading.signal()
+  assert.equal(
+    thrownCode(() => reading.signal()),
+    'ENOENT',
+  )
+  using gpu = open('virtio_gpu')
+  assert.equal(
+    thrownCode(() => gpu.attachVgemFence(buffer)),
+    'ENOTTY',
+  )
+})
+
+void test('A vgem fence signals by itself after ten seconds, without an error [VG-2, FENCE-40]', async () => {
+  using device = open('vgem')
+  using buffer = device.createDumb({ width: 4, height: 4 }).buffer
+  const fence = device.attachVgemFence(buffer, { write: true })
+  using file = syncFileOf(buffer)
+  await file.fence.wait({ timeoutMs: 30_000 })
+  assert.equal(file.fence.error, undefined)
+  assert.equal(
+    thrownCode(() => fence.signal()),
+    'ETIMEDOUT',
+  )
+  fence[Symbol.dispose]()
+})
+
+void test('Closing the device signals its fences [VG-2]', async () => {
+  const device = open('vgem')
+  using buffer = device.createDumb({ width: 4, height: 4 }).buffer
+  device.attachVgemFence(buffer, { write: true })
+  using file = syncFileOf(buffer)
+  assert.equal(file.fence.isSignaled(), false)
+  device.close()
+  await file.fence.wait({ timeoutMs: 5000 })
+})
+
+void test('A binary syncobj takes a fence and gives it back', async () => {
+  using gpu = open('virtio_gpu')
+  using device = open('vgem')
+  using buffer = device.createDumb({ width: 4, height: 4 }).buffer
+  using syncobj = gpu.createSyncobj()
+  assert.equal(
+    thrownCode(() => syncobj.exportSyncFile()),
+    'EINVAL',
+  )
+  using work = device.attachVgemFence(buffer, { write: true })
+  using file = syncFileOf(buffer)
+  syncobj.importSyncFile(file)
+  using out = syncobj.exportSyncFile()
+  assert.deepEqual([out.fence.driverName, out.fence.status], ['vgem', 'pending'])
+  assert.equal(await errorCode(() => syncobj.wait({ timeoutMs: 20 })), 'ETIMEDOUT')
+  const waiting = syncobj.wait({ timeoutMs: 20_000 })
+  work.signal()
+  await Promise.all([waiting, out.fence.wait()])
+  syncobj.reset()
+  assert.equal(
+    thrownCode(() => syncobj.exportSyncFile()),
+    'EINVAL',
+  )
+  using timeline = createTimeline('user')
+  assert.throws(() => syncobj.importSyncFile(timeline.fence(1) as never), { rule: 'FENCE-41' })
+})
+
+void test('Syncobj.wait waits for what nobody has submitted yet', async () => {
+  using gpu = open('virtio_gpu')
+  using syncobj = gpu.createSyncobj()
+  const waits = [syncobj.wait({ available: true }), syncobj.wait()]
+  await sleep(1)
+  syncobj.signal()
+  await Promise.all(waits)
+  using signaled = gpu.createSyncobj({ signaled: true })
+  await signaled.wait({ timeoutMs: 5000 })
+  const aborted = AbortSignal.abort(new Error('enough'))
+  await assert.rejects(signaled.wait({ signal: aborted }), /enough/)
+})
+
+void test('A timeline syncobj reaches its points in order, and takes fences at them', async () => {
+  using gpu = open('virtio_gpu')
+  using device = open('vgem')
+  using buffer = device.createDumb({ width: 4, height: 4 }).buffer
+  using syncobj = gpu.createSyncobj()
+  syncobj.signal(3n)
+  assert.equal(syncobj.query(), 3n)
+  using work = device.attachVgemFence(buffer, { write: true })
+  using file = syncFileOf(buffer)
+  syncobj.importSyncFile(file, 5n)
+  assert.deepEqual([syncobj.query(), syncobj.query({ submitted: true })], [3n, 5n])
+  using five = syncobj.exportSyncFile(5n)
+  assert.equal(five.fence.status, 'pending')
+  assert.equal(
+    thrownCode(() => syncobj.exportSyncFile(6n)),
+    'EINVAL',
+  )
+  await syncobj.wait({ point: 2n })
+  await syncobj.wait({ point: 5n, available: true })
+  const waiting = syncobj.wait({ point: 5n, timeoutMs: 20_000 })
+  work.signal()
+  await Promise.all([waiting, five.ready()])
+  assert.equal(syncobj.query(), 5n)
+  for (const wrong of [-1n, 2n ** 64n]) assert.throws(() => syncobj.signal(wrong), RangeError)
+})
+
+void test('A syncobj travels as a descriptor', async () => {
+  using gpu = open('virtio_gpu')
+  using render = open('virtio_gpu', 'render')
+  using syncobj = gpu.createSyncobj()
+  using theirs = render.importSyncobj(syncobj.export())
+  syncobj.signal()
+  await theirs.wait({ timeoutMs: 5000 })
+  using heap = openMemfdHeap()
+  using memory = heap.allocate(4096)
+  assert.equal(
+    thrownCode(() => render.importSyncobj(exportFd(memory))),
+    'EINVAL',
+  )
+  using vgem = open('vgem')
+  assert.equal(
+    thrownCode(() => vgem.createSyncobj()),
+    'EOPNOTSUPP',
+  )
+})
+
+void test('All that a device gives is given back', async () => {
+  await settled()
+  const before = openFds().length
+  {
+    using gpu = open('virtio_gpu')
+    using device = open('vgem')
+    for (let round = 0; round < 100; round++) {
+      using buffer = gpu.createDumb({ width: 4, height: 4 }).buffer
+      using _imported = device.import(buffer)
+      using _fence = device.attachVgemFence(buffer, { write: true })
+      using file = syncFileOf(buffer)
+      using syncobj = gpu.createSyncobj()
+      syncobj.importSyncFile(file)
+      await syncobj.wait({ available: true })
+    }
+  }
+  await settled()
+  assert.equal(openFds().length, before)
+})
