@@ -147,7 +147,7 @@ async function run({ values, positionals }) {
 const options = {
   shell: { type: 'string' },
   memory: { type: 'string', default: '2048' },
-  modules: { type: 'string', default: 'vgem,vivid' },
+  modules: { type: 'string', default: 'vgem,vivid,virtio_gpu' },
   timeout: { type: 'string', default: '170' },
   accel: { type: 'string', default: 'auto' },
   custom: { type: 'boolean', default: false },

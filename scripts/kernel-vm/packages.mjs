@@ -25,6 +25,7 @@ const MODULES = {
   '9p': ['9pnet_virtio', '9p'],
   vgem: ['vgem'],
   vivid: ['vivid'],
+  virtio_gpu: ['virtio_gpu'],
 }
 const LIBRARIES = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
 

