@@ -25,6 +25,27 @@ function pictureSize(text: string): { columns: number; rows: number } {
   return { columns: Number(columns), rows: Number(rows) }
 }
 
+function frameSize(text: string): { width: number; height: number } {
+  const [, width, height] = /^(\d{1,5})x(\d{1,5})$/.exec(text) ?? []
+  if (width === undefined) throw new InvalidArgumentError('It must be WIDTHxHEIGHT.')
+  return { width: Number(width), height: Number(height) }
+}
+
+function rate(text: string): number {
+  const value = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0 || value > 1000)
+    throw new InvalidArgumentError('It must be frames a second, above 0.')
+  return value
+}
+
+/** What a camera can be asked for. */
+function withCameraOptions(command: Command): Command {
+  return command
+    .option('--size <WxH>', 'of a camera’s pictures', frameSize)
+    .option('--fps <n>', 'of a camera: frames a second', rate)
+    .option('--format <fourcc>', 'of a camera’s pictures: YUYV, NV12, MJPG …')
+}
+
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
@@ -46,10 +67,10 @@ function build(done: Done): Command {
 // Each command is loaded when it is called: none has to wait for what another one needs.
 
 function addPlay(program: Command, done: Done): void {
-  program
-    .command('play')
-    .description('play a clip through three processes that share its frames')
+  withCameraOptions(program.command('play'))
+    .description('play a clip or a camera through three processes that share its frames')
     .argument('[input]', INPUT_HELP)
+    .option('--camera [device]', 'a camera, as /dev/video0; without it lists them')
     .option('--fast', 'as fast as the viewers take frames, not at the clip’s rate', false)
     .option('--loop', 'start again at the end', false)
     .option('--frames <n>', 'stop after so many frames', wholeNumber)
@@ -62,11 +83,11 @@ function addPlay(program: Command, done: Done): void {
 }
 
 function addCamera(program: Command, done: Done): void {
-  program
-    .command('camera')
-    .description('serve a clip’s frames at a socket')
+  withCameraOptions(program.command('camera'))
+    .description('serve the frames of a clip or a camera at a socket')
     .argument('<socket>', 'path of the socket to make')
     .argument('[input]', INPUT_HELP)
+    .option('--device <path>', 'a camera, as /dev/video0, instead of a clip')
     .option('--fast', 'as fast as the viewers take frames, not at the clip’s rate', false)
     .option('--loop', 'start again at the end', false)
     .option('--frames <n>', 'stop after so many frames', wholeNumber)

@@ -22,6 +22,7 @@ export function playState(): PlayState {
   return {
     ready: {
       kind: 'camera-ready',
+      fourcc: 'YU12',
       pid: 1,
       input: '/clips/clip.y4m',
       width: 640,

@@ -1,5 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { runCamera } from '../roles/camera.js'
+import { openClip } from '../roles/clip-feed.js'
+import { openDevice } from '../roles/device-feed.js'
+import type { Feed } from '../roles/feed.js'
 import { reporter, type Report } from '../roles/report.js'
 import { stopSignal } from '../roles/stop-signals.js'
 
@@ -10,6 +13,11 @@ export interface CameraFlags {
   readonly frames?: number
   readonly viewers: number
   readonly buffers: number
+  /** A camera's node, instead of a clip. */
+  readonly device?: string
+  readonly size?: { readonly width: number; readonly height: number }
+  readonly fps?: number
+  readonly format?: string
 }
 
 const CLIP = fileURLToPath(new URL('../../../assets/blue-marble.mjpeg', import.meta.url))
@@ -21,10 +29,17 @@ export async function camera(
   input: string | undefined,
   flags: CameraFlags,
 ): Promise<number> {
-  const { fast, loop, frames, viewers, buffers } = flags
-  const options = { socket, input: input ?? CLIP, fast, loop, frames, viewers, buffers }
-  await runCamera(options, reporter(linePrinter()), stopSignal(), allowedToFinish)
+  const { viewers, buffers } = flags
+  const options = { socket, viewers, buffers, finish: allowedToFinish }
+  await runCamera(await openFeed(input, flags), options, reporter(linePrinter()), stopSignal())
   return 0
+}
+
+function openFeed(input: string | undefined, flags: CameraFlags): Promise<Feed> {
+  const { device, size, fps, format, fast, loop, frames, buffers } = flags
+  if (device === undefined) return openClip({ input: input ?? CLIP, fast, loop, frames })
+  const picture = { ...size, ...(format === undefined ? {} : { fourcc: format }) }
+  return openDevice({ device, picture, framesPerSecond: fps, frames, buffers })
 }
 
 // Whoever started us looks at our memory before the queue is gone.
@@ -45,8 +60,9 @@ function linePrinter(): (report: Report) => void {
   return (report) => {
     if (report.kind === 'camera-ready')
       console.log(
-        `camera: ${report.width}x${report.height} YU12 at ${report.framesPerSecond} fps, ` +
-          `${report.buffers} buffers of ${report.lengthBytes} bytes`,
+        `camera: ${report.width}x${report.height} ${report.fourcc} at ${report.framesPerSecond} fps, ` +
+          `${report.buffers} buffers of ${report.lengthBytes} bytes` +
+          (report.memory === undefined ? '' : ` (${report.memory})`),
       )
     else if (report.kind === 'left')
       console.log(`camera: viewer pid ${report.pid} left, its ${report.heldAtEnd} buffers are back`)

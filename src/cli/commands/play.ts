@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
+import { cameras } from './cameras.js'
 import { compareHandoff, type Comparison } from '../play/compare.js'
 import { dashboard, pictureSize, plainLine } from '../play/dashboard.js'
 import { readKeys } from '../play/keys.js'
-import { Session } from '../play/session.js'
+import { Session, type DeviceChoice } from '../play/session.js'
 import { summarize, summaryLines } from '../play/summary.js'
 import { LiveScreen } from '../screen/live-screen.js'
 import { isColorWanted } from '../screen/picture-lines.js'
@@ -14,6 +15,11 @@ export interface PlayFlags {
   readonly json: boolean
   readonly frames?: number
   readonly contactSheet: string
+  /** A camera's node instead of a clip; true: which are there. */
+  readonly camera?: string | true
+  readonly size?: { readonly width: number; readonly height: number }
+  readonly fps?: number
+  readonly format?: string
 }
 
 const SCREEN_MS = 100
@@ -21,6 +27,7 @@ const LINE_MS = 1000
 
 /** Plays a clip through three processes that share its frames. @returns the exit code */
 export async function play(input: string | undefined, flags: PlayFlags): Promise<number> {
+  if (flags.camera === true) return cameras(flags.json)
   const screen = process.stdout.isTTY && !flags.json ? new LiveScreen(process.stdout) : undefined
   const stopped = new AbortController()
   // What the processes complain of must not land in the middle of the screen.
@@ -28,6 +35,7 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
   using session = new Session(
     {
       input,
+      device: deviceOf(flags),
       fast: flags.fast,
       loop: flags.loop,
       frames: flags.frames,
@@ -49,14 +57,25 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
   const exitCodes = await showing(session, screen, flags, stop)
   process.stderr.write(complaints.join(''))
   const failed = exitCodes.camera !== 0 || session.state.camera === undefined
+  const isClip = flags.camera === undefined
   const comparison =
-    failed || stopped.signal.aborted ? undefined : await compare(flags, stopped.signal)
+    failed || stopped.signal.aborted || !isClip ? undefined : await compare(flags, stopped.signal)
   process.off('SIGINT', stop)
   process.off('SIGTERM', stop)
   const summary = summarize(session.state, exitCodes, comparison)
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
   else if (summary.frames > 0) process.stdout.write(`${summaryLines(summary).join('\n')}\n`)
   return failed ? 1 : 0
+}
+
+function deviceOf({ camera, size, fps, format }: PlayFlags): DeviceChoice | undefined {
+  if (camera === undefined || camera === true) return undefined
+  return {
+    path: camera,
+    size: size === undefined ? undefined : `${size.width}x${size.height}`,
+    fps,
+    format,
+  }
 }
 
 async function showing(

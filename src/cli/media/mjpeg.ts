@@ -119,6 +119,19 @@ function checkSize(picture: JpegPicture): JpegPicture {
   throw new InputError(`${width}x${height} is too large: ${limit}`)
 }
 
+/**
+ * One whole JPEG, as a camera gives it: what follows its end is padding.
+ *
+ * @throws {InputError} cut off, broken, of another size than any sane camera's, or of a kind that cannot be decoded
+ */
+export function decodeJpeg(bytes: Uint8Array): YuvTriples {
+  const end = new JpegScanner().scan(bytes, 0)
+  if (end === undefined) throw new InputError(`cut off after ${bytes.length} bytes`)
+  const picture = checkSize(readJpegPicture(bytes.subarray(0, end)))
+  const { width, height, chroma } = picture
+  return { width, height, chroma, triples: decodeTriples(picture, 0) }
+}
+
 function decodeFrame(picture: JpegPicture, format: SourceFormat, index: number): SourceFrame {
   const { width, height } = picture
   if (width !== format.width || height !== format.height) {

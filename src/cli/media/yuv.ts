@@ -1,8 +1,15 @@
 import type { ColorMatrix, ColorRange, PlaneLayout } from './media-source.js'
+import { channelsOf, lumaRow, type Channel } from './channels.js'
 import type { PictureSize } from './yu12.js'
 
-/** How a YU12 picture is to be understood; SourceFormat is one. */
-export interface YuvPicture extends PictureSize {
+/** Which picture a frame is. */
+export interface FramePicture extends PictureSize {
+  /** DRM's name of its format; YU12 where absent. */
+  readonly fourcc?: string
+}
+
+/** How a picture's colours are to be understood; SourceFormat is one. */
+export interface YuvPicture extends FramePicture {
   readonly range: ColorRange
   /** Where it is missing: bt709 for limited range from 720 rows up, else bt601. */
   readonly matrix?: ColorMatrix | undefined
@@ -23,11 +30,11 @@ const HD_HEIGHT_PIXELS = 720
 const MOTION_STEP_PIXELS = 2
 
 /**
- * A small RGB picture of a YU12 frame, made where the frame lies.
+ * A small RGB picture of a frame, made where the frame lies.
  *
  * Each point is the mean of at most 4 by 4 pixels of its box, so the work depends on the thumbnail's size only.
  *
- * @param planes - Y, U, V inside `bytes`; borrowed
+ * @param planes - those of the format, inside `bytes`; borrowed
  * @param grid - size of the thumbnail, each 1 or more; larger than the picture repeats pixels
  * @returns columns * rows * 3 bytes
  */
@@ -36,37 +43,55 @@ export function drawThumbnail(
   picture: YuvPicture,
   { columns, rows }: Pick<Thumbnail, 'columns' | 'rows'>,
 ): Uint8Array {
-  const [luma, u, v] = planes
-  if (!luma || !u || !v) throw new RangeError(`YU12 has 3 planes: received ${planes.length}`)
-  const toRgb = rgbConverter(picture)
-  const rgb = new Uint8Array(columns * rows * 3)
-  const columnSamples = samplePositions(picture.width, columns)
-  const rowSamples = samplePositions(picture.height, rows)
-  const perColumn = columnSamples.length / columns
-  const perRow = rowSamples.length / rows
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      let [ySum, uSum, vSum] = [0, 0, 0]
-      for (let r = row * perRow; r < (row + 1) * perRow; r += 1) {
-        const y = rowSamples[r]!
-        const lumaStart = luma.offsetBytes + y * luma.strideBytes
-        const uStart = u.offsetBytes + (y >> 1) * u.strideBytes
-        const vStart = v.offsetBytes + (y >> 1) * v.strideBytes
-        for (let c = column * perColumn; c < (column + 1) * perColumn; c += 1) {
-          const x = columnSamples[c]!
-          ySum += bytes[lumaStart + x]!
-          uSum += bytes[uStart + (x >> 1)]!
-          vSum += bytes[vStart + (x >> 1)]!
-        }
-      }
-      const count = perRow * perColumn
-      toRgb([ySum / count, uSum / count, vSum / count], rgb, (row * columns + column) * 3)
-    }
+  const { kind, first, others } = channelsOf(picture.fourcc ?? 'YU12', planes)
+  const toRgb = kind === 'rgb' ? copyRgb : rgbConverter(picture)
+  const samples = {
+    xs: samplePositions(picture.width, columns),
+    ys: samplePositions(picture.height, rows),
+    columns,
+    rows,
   }
+  const a = means(bytes, first, samples)
+  // Grey: chroma is in the middle.
+  const grey = (): Float32Array => new Float32Array(columns * rows).fill(128)
+  const b = others === undefined ? grey() : means(bytes, others[0], samples)
+  const c = others === undefined ? b : means(bytes, others[1], samples)
+  const rgb = new Uint8Array(columns * rows * 3)
+  for (let cell = 0; cell < columns * rows; cell += 1)
+    toRgb([a[cell]!, b[cell]!, c[cell]!], rgb, cell * 3)
   return rgb
 }
 
-/** A frame's bytes and where its three planes lie in them. */
+/** The pixels to look at, the same number for each cell of a grid. */
+interface Samples {
+  readonly xs: Uint16Array
+  readonly ys: Uint16Array
+  readonly columns: number
+  readonly rows: number
+}
+
+/** The mean of one component in each cell. */
+function means(bytes: Uint8Array, channel: Channel, samples: Samples): Float32Array {
+  const { offsetBytes, strideBytes, stepBytes, acrossShift, downShift } = channel
+  const { xs, ys, columns, rows } = samples
+  const [perColumn, perRow] = [xs.length / columns, ys.length / rows]
+  const offsets = Uint32Array.from(xs, (x) => (x >> acrossShift) * stepBytes)
+  const cells = new Float32Array(columns * rows)
+  for (let sample = 0; sample < ys.length; sample += 1) {
+    const start = offsetBytes + (ys[sample]! >> downShift) * strideBytes
+    const cell = Math.floor(sample / perRow) * columns
+    for (let column = 0, at = 0; column < columns; column += 1) {
+      let sum = 0
+      for (const end = at + perColumn; at < end; at += 1) sum += bytes[start + offsets[at]!]!
+      cells[cell + column] = cells[cell + column]! + sum
+    }
+  }
+  const count = perColumn * perRow
+  for (let cell = 0; cell < cells.length; cell += 1) cells[cell] = cells[cell]! / count
+  return cells
+}
+
+/** A frame's bytes and where its planes lie in them. */
 export interface YuvFrame {
   readonly bytes: Uint8Array
   readonly planes: readonly PlaneLayout[]
@@ -99,6 +124,12 @@ function rgbConverter({ height, range, matrix }: YuvPicture): Convert {
   }
 }
 
+const copyRgb: Convert = ([red, green, blue], rgb, index) => {
+  rgb[index] = toByte(red)
+  rgb[index + 1] = toByte(green)
+  rgb[index + 2] = toByte(blue)
+}
+
 function toByte(value: number): number {
   return value <= 0 ? 0 : value >= 255 ? 255 : Math.round(value)
 }
@@ -108,15 +139,14 @@ function toByte(value: number): number {
  *
  * @returns 256 counts, which add up to width * height
  */
-export function lumaHistogram({ bytes, planes }: YuvFrame, size: PictureSize): Uint32Array {
+export function lumaHistogram({ bytes, planes }: YuvFrame, picture: FramePicture): Uint32Array {
   const counts = new Uint32Array(256)
-  const [luma] = planes
-  if (!luma) throw new RangeError('No luma plane')
-  for (let row = 0; row < size.height; row += 1) {
-    const start = luma.offsetBytes + row * luma.strideBytes
-    const end = start + size.width
-    for (let index = start; index < end; index += 1) {
-      const value = bytes[index]!
+  const channels = channelsOf(picture.fourcc ?? 'YU12', planes)
+  const scratch = new Uint8Array(picture.width)
+  for (let row = 0; row < picture.height; row += 1) {
+    const luma = lumaRow(bytes, channels, row, scratch)
+    for (let index = 0; index < luma.length; index += 1) {
+      const value = luma[index]!
       counts[value] = counts[value]! + 1
     }
   }
@@ -126,22 +156,20 @@ export function lumaHistogram({ bytes, planes }: YuvFrame, size: PictureSize): U
 /**
  * How much two frames of one format differ: the mean of |a - b| over their luma, 0 (same) … 255.
  *
- * Looks at every second pixel of every second row, a quarter of all, and copies nothing: both frames may be held.
+ * Looks at every second pixel of every second row, a quarter of all, and copies no frame: both may be held.
  */
-export function motion(a: YuvFrame, b: YuvFrame, size: PictureSize): number {
-  const [lumaA] = a.planes
-  const [lumaB] = b.planes
-  if (!lumaA || !lumaB) throw new RangeError('No luma plane')
-  const bytesA = a.bytes
-  const bytesB = b.bytes
+export function motion(a: YuvFrame, b: YuvFrame, picture: FramePicture): number {
+  const fourcc = picture.fourcc ?? 'YU12'
+  const { width, height } = picture
+  const [channelsA, channelsB] = [channelsOf(fourcc, a.planes), channelsOf(fourcc, b.planes)]
+  const [scratchA, scratchB] = [new Uint8Array(width), new Uint8Array(width)]
   let sum = 0
-  for (let row = 0; row < size.height; row += MOTION_STEP_PIXELS) {
-    const startA = lumaA.offsetBytes + row * lumaA.strideBytes
-    const startB = lumaB.offsetBytes + row * lumaB.strideBytes
-    for (let column = 0; column < size.width; column += MOTION_STEP_PIXELS) {
-      sum += Math.abs(bytesA[startA + column]! - bytesB[startB + column]!)
-    }
+  for (let row = 0; row < height; row += MOTION_STEP_PIXELS) {
+    const rowA = lumaRow(a.bytes, channelsA, row, scratchA)
+    const rowB = lumaRow(b.bytes, channelsB, row, scratchB)
+    for (let column = 0; column < width; column += MOTION_STEP_PIXELS)
+      sum += Math.abs(rowA[column]! - rowB[column]!)
   }
-  const columnCount = Math.ceil(size.width / MOTION_STEP_PIXELS)
-  return sum / (columnCount * Math.ceil(size.height / MOTION_STEP_PIXELS))
+  const columnCount = Math.ceil(width / MOTION_STEP_PIXELS)
+  return sum / (columnCount * Math.ceil(height / MOTION_STEP_PIXELS))
 }

@@ -37,8 +37,8 @@ export function dashboard(state: PlayState, style: Style): string[] {
   const strong = (text: string): string => (style.color ? `\x1b[1m${text}\x1b[22m` : text)
   const { ready, camera } = state
   if (ready === undefined) return [dim('starting the camera …')]
-  const { width, height, framesPerSecond } = ready
-  const size = `${width}x${height} YU12, ${trim(framesPerSecond)} fps`
+  const { width, height, framesPerSecond, fourcc } = ready
+  const size = `${width}x${height} ${fourcc}, ${trim(framesPerSecond)} fps`
   return [
     `${strong(basename(ready.input))}  ${dim(size)}  frame ${strong(String(camera?.queued ?? 0))}`,
     '',
@@ -110,7 +110,9 @@ function roleLine(state: PlayState, name: RoleName, dim: (text: string) => strin
     const { ready, camera } = state
     const seconds = (performance.now() - state.startedMs) / 1000
     const rate = trim((camera?.queued ?? 0) / Math.max(seconds, 0.001))
-    const pool = `${ready?.buffers} buffers of ${bytesText(ready?.lengthBytes ?? 0)}`
+    const missed = camera?.missed === undefined ? '' : `, ${camera.missed} missed`
+    const memory = ready?.memory === undefined ? '' : `: ${ready.memory}`
+    const pool = `${ready?.buffers} buffers of ${bytesText(ready?.lengthBytes ?? 0)}${memory}${missed}`
     return `${head}${camera?.queued ?? 0} frames, ${rate} a second, ${pool}`
   }
   const viewer = state[name]

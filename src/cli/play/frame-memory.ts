@@ -9,6 +9,9 @@ export interface FrameMemory {
   readonly copiedBytes: number
 }
 
+/** Frames in memfds, and in buffers of the kernel's, which have no pages that count as the process's. */
+const FRAMES = /^\/(memfd:dmabuf:frame|dmabuf:)/
+
 /** Reads what a process has mapped of frames; undefined where it is gone. */
 export function readFrameMemory(pid: number): FrameMemory | undefined {
   let text: string
@@ -29,7 +32,7 @@ export function parseFrameMemory(smaps: string): FrameMemory {
   for (const line of smaps.split('\n')) {
     const head = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ (\d+)\s*(.*)$/.exec(line)
     if (head !== null) {
-      isFrame = head[2]?.startsWith('/memfd:dmabuf:frame') === true
+      isFrame = FRAMES.test(head[2] ?? '')
       if (isFrame) inodes.add(head[1] ?? '')
     } else if (isFrame) {
       pssBytes += kilobytes(line, 'Pss:')

@@ -11,10 +11,21 @@ import { Child, type ExitCode } from './child.js'
 import { readFrameMemory, type FrameMemory } from './frame-memory.js'
 import { makeScratchFolder } from './scratch-folder.js'
 
+/** A camera to play, as `dmabuf camera` is told. */
+export interface DeviceChoice {
+  readonly path: string
+  /** WIDTHxHEIGHT; as the driver has it where absent. */
+  readonly size: string | undefined
+  readonly fps: number | undefined
+  readonly format: string | undefined
+}
+
 /** What is played, and how. */
 export interface PlayOptions {
   /** A path, or '-'; the camera's own clip where absent. */
   readonly input: string | undefined
+  /** A camera's node to play instead, and what is asked of it; undefined for a clip. */
+  readonly device?: DeviceChoice | undefined
   readonly fast: boolean
   readonly loop: boolean
   readonly frames: number | undefined
@@ -46,6 +57,8 @@ export interface PlayState {
 }
 
 const BUFFERS = 5
+/** So that the driver has some to fill, whatever the viewers hold. */
+const DEVICE_BUFFERS = 8
 
 /** Three processes that play one clip: a camera and two viewers, and what they report. */
 export class Session implements Disposable {
@@ -131,8 +144,10 @@ export class Session implements Disposable {
       const seen = pid === undefined ? undefined : readFrameMemory(pid)
       if (seen !== undefined && seen.inodes.length > 0) memory[name] = seen
     }
-    // Once the camera has gone nothing is shared: what was seen before is what the run was.
-    if (memory.camera !== undefined) this.#state.memory = memory
+    // Once the camera has gone nothing is shared: what was seen before is what the run was. Where the driver writes
+    // the frames the camera itself never maps them.
+    const isShared = memory.camera !== undefined || this.#options.device !== undefined
+    if (isShared && Object.keys(memory).length > 0) this.#state.memory = memory
   }
 
   [Symbol.dispose](): void {
@@ -158,12 +173,14 @@ export class Session implements Disposable {
   }
 
   #cameraArgs(): string[] {
-    const { input, fast, loop, frames } = this.#options
+    const { input, device, fast, loop, frames } = this.#options
+    const buffers = device === undefined ? BUFFERS : DEVICE_BUFFERS
     return [
       'camera',
       this.#socket,
       ...(input === undefined ? [] : [input]),
-      ...['--buffers', String(BUFFERS), '--viewers', '2'],
+      ...['--buffers', String(buffers), '--viewers', '2'],
+      ...deviceArgs(device),
       ...(fast ? ['--fast'] : []),
       ...(loop ? ['--loop'] : []),
       ...(frames === undefined ? [] : ['--frames', String(frames)]),
@@ -246,4 +263,15 @@ export class Session implements Disposable {
     this.#state.events = this.#events
     this.#changed()
   }
+}
+
+function deviceArgs(device: DeviceChoice | undefined): string[] {
+  if (device === undefined) return []
+  const { path, size, fps, format } = device
+  return [
+    ...['--device', path],
+    ...(size === undefined ? [] : ['--size', size]),
+    ...(fps === undefined ? [] : ['--fps', String(fps)]),
+    ...(format === undefined ? [] : ['--format', format]),
+  ]
 }

@@ -3,6 +3,22 @@ import { bytesCopied, bytesText, us } from './dashboard.js'
 import type { ExitCode } from './child.js'
 import type { PlayState, RoleName } from './session.js'
 
+/** What came from a device. */
+export interface CaptureSummary {
+  readonly name: string
+  readonly fourcc: string
+  readonly width: number
+  readonly height: number
+  /** In words: whose memory its driver filled. */
+  readonly memory: string
+  /** Frames a second that came, from the first to the last. */
+  readonly framesPerSecond: number
+  /** Frames for which the driver had no buffer. */
+  readonly missed: number
+  /** Frames that the driver said are damaged; nobody was shown them. */
+  readonly damaged: number
+}
+
 /** What `dmabuf play --json` prints. */
 export interface PlaySummary {
   /** Frames that the camera queued. */
@@ -27,6 +43,8 @@ export interface PlaySummary {
   readonly handoffP99Us: number | null
   /** Frames the camera had to drop. */
   readonly dropped: number
+  /** Of a device: what was captured; null for a clip. */
+  readonly capture: CaptureSummary | null
   readonly exitCodes: Readonly<Partial<Record<RoleName, ExitCode>>>
   /** Path of the picture, where one was written. */
   readonly contactSheet: string | null
@@ -61,10 +79,18 @@ export function summarize(
     handoffP50Us: measure?.handoffP50Us ?? null,
     handoffP99Us: measure?.handoffP99Us ?? null,
     dropped: camera?.dropped ?? 0,
+    capture: captureOf(state),
     exitCodes,
     contactSheet: pictures?.contactSheet ?? null,
     comparison: comparison ?? null,
   }
+}
+
+function captureOf({ ready, camera }: PlayState): CaptureSummary | null {
+  if (ready?.memory === undefined) return null
+  const { input: name, fourcc, width, height, memory } = ready
+  const { framesPerSecond = 0, missed = 0, damaged = 0 } = camera ?? {}
+  return { name, fourcc, width, height, memory, framesPerSecond, missed, damaged }
 }
 
 /** The run in a few lines for people. */
@@ -75,6 +101,12 @@ export function summaryLines(summary: PlaySummary): string[] {
     `${summary.frames} frames, ${shared} handed to two viewers, ${summary.bytesCopied} bytes copied`,
     `handoff p50 ${us(summary.handoffP50Us ?? undefined)}, p99 ${us(summary.handoffP99Us ?? undefined)}`,
   ]
+  const { capture } = summary
+  if (capture !== null)
+    lines.push(
+      `${capture.name}: ${capture.framesPerSecond.toFixed(1)} frames a second, ${capture.missed} missed, ` +
+        `memory: ${capture.memory}`,
+    )
   if (comparison !== null) {
     const times = comparison.ipcP50Us / comparison.queueP50Us
     lines.push(

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { ContactSheet } from '../media/contact-sheet.js'
-import { pictureOf, type ViewerRole } from './viewer.js'
+import { pictureOf } from './frame-picture.js'
+import type { ViewerRole } from './viewer.js'
 
 /** Keeps small pictures of the newest frames, and writes them as one PNG at the end. */
 export function pictureViewer(contactSheet: string | undefined): ViewerRole {
@@ -10,8 +11,10 @@ export function pictureViewer(contactSheet: string | undefined): ViewerRole {
     maxHeld: 1,
     look(frame) {
       using held = frame
-      sheet ??= new ContactSheet(pictureOf(held))
-      sheet.offer({ bytes: held.bytes, planes: held.format?.planes ?? [] })
+      const seen = pictureOf(held)
+      if (seen === undefined) return {}
+      sheet ??= new ContactSheet(seen.picture)
+      sheet.offer(seen.frame)
       return {}
     },
     async end() {

@@ -10,13 +10,19 @@ export interface ConsumerState {
 export interface CameraReady {
   readonly kind: 'camera-ready'
   readonly pid: number
+  /** For people: a path, or what the device calls itself. */
   readonly input: string
+  /** DRM's name of the frames' format. */
+  readonly fourcc: string
   readonly width: number
   readonly height: number
+  /** 0: the device does not say. */
   readonly framesPerSecond: number
   readonly buffers: number
   /** Of one buffer. */
   readonly lengthBytes: number
+  /** Of a device, in words: whose memory its driver fills. */
+  readonly memory?: string
 }
 
 /** Where the camera is. */
@@ -29,6 +35,11 @@ export interface CameraProgress {
   readonly waitsFor: readonly ConsumerState[]
   /** Every frame is queued: nothing more will come. */
   readonly done: boolean
+  /** Of a device: frames for which its driver had no buffer, and those that it said are damaged. */
+  readonly missed?: number
+  readonly damaged?: number
+  /** Of a device: what came, from the first frame to the last. */
+  readonly framesPerSecond?: number
 }
 
 /** A viewer has left the camera's queue. */

@@ -1,5 +1,6 @@
 import { connectFrames, type Frame, type FrameStream } from '../../linux/index.js'
-import { drawThumbnail, type YuvPicture } from '../media/yuv.js'
+import { drawThumbnail } from '../media/yuv.js'
+import { pictureOf } from './frame-picture.js'
 import { HandoffTimes } from './handoff-times.js'
 import type { Reporter, ReportedPicture, ViewerProgress } from './report.js'
 
@@ -91,13 +92,10 @@ class Viewing {
 
   #draw(frame: Frame): ReportedPicture | undefined {
     const { picture } = this.#options
-    const { format } = frame
-    if (picture === undefined || format === undefined) return undefined
-    const rgb = drawThumbnail(
-      { bytes: frame.bytes, planes: format.planes },
-      pictureOf(frame),
-      picture,
-    )
+    if (picture === undefined) return undefined
+    const seen = pictureOf(frame)
+    if (seen === undefined) return undefined
+    const rgb = drawThumbnail(seen.frame, seen.picture, picture)
     return { ...picture, rgb: Buffer.from(rgb).toString('base64') }
   }
 
@@ -117,12 +115,4 @@ class Viewing {
       ...seen,
     })
   }
-}
-
-/** A frame's size and colours, as the media code names them. */
-export function pictureOf({ format }: Frame): YuvPicture {
-  if (format?.fourcc !== 'YU12') throw new TypeError('This viewer reads YU12 frames only')
-  const { width, height, color } = format
-  const matrix = color?.matrix === 'bt709' ? 'bt709' : 'bt601'
-  return { width, height, range: color?.range ?? 'limited', matrix }
 }

@@ -135,6 +135,30 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   }
 
   /**
+   * Tries whether the driver can fill buffers of a heap, without starting the camera.
+   *
+   * @returns undefined, or why not
+   * @throws {DmaBufError} EBUSY while it runs, or somebody else uses it; ENOMEM
+   */
+  tryFill(heap: Heap): DmaBufError | undefined {
+    this.#begin('queue')
+    const { queue, pieceLengths } = this.#parts
+    let buffers: BufferPieces[] = []
+    try {
+      buffers = importedBuffers(queue, { count: 1, pieceLengths, heap })
+      queue.give(0, (buffers[0] ?? []).map(importedPiece))
+      return undefined
+    } catch (error) {
+      if (DmaBufError.is(error) && error.code !== 'EBUSY') return error
+      throw error
+    } finally {
+      queue[Symbol.dispose]()
+      for (const pieces of buffers) closeAll(pieces)
+      this.#use = undefined
+    }
+  }
+
+  /**
    * Lets the driver fill the buffers of a queue of frames itself: nothing is copied. Damaged pictures are not published.
    *
    * @param queue - of this capture's `format` and `lengthBytes`. Its heap is `openHeap({ need: 'device' })`, or

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runCamera } from '#src/cli/roles/camera.js'
+import { openClip } from '#src/cli/roles/clip-feed.js'
 import type { Report } from '#src/cli/roles/report.js'
 import { connectFrames } from '#src/linux/index.js'
 import { scratchFolder, y4mClip } from '../../helpers/dmabuf-command.js'
@@ -14,16 +15,10 @@ async function playTo(frames: number | undefined): Promise<{ lumas: number[]; re
   const socket = join(folder.path, 'queue.sock')
   writeFileSync(input, y4mClip({ width: 8, height: 4, frames: 5 }))
   const reports: Report[] = []
-  const options = {
-    socket,
-    input,
-    fast: true,
-    loop: frames !== undefined,
-    frames,
-    buffers: 3,
-    viewers: 1,
-  }
-  const playing = runCamera(options, (report) => reports.push(report), new AbortController().signal)
+  const feed = await openClip({ input, fast: true, loop: frames !== undefined, frames })
+  const options = { socket, buffers: 3, viewers: 1 }
+  const { signal } = new AbortController()
+  const playing = runCamera(feed, options, (report) => reports.push(report), signal)
   await using stream = await connectFrames(socket, { waitForServer: true })
   const lumas: number[] = []
   for await (const frame of stream) {
