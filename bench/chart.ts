@@ -1,41 +1,22 @@
-// The tables of bench/rows/exchanges.ts as a picture, in SVG.
+// Tables of measurements as a picture, in SVG: lines over sizes, or a dot for each side of each call.
+import { drawDots, dotsHeight } from './chart-dots.js'
+import { at, COLOURS, decadesOf, escape, PANEL, sayTime, type Panel } from './chart-panel.js'
 import type { Measurement } from './measurement.js'
 
 const WIDTH = 860
-const PANEL = { left: 70, top: 46, width: 520, height: 300 }
 const STEP = 390
 /** Pixels between two labels at the right edge. */
 const LABEL_GAP = 15
-/** Ours first, and so that they stay apart for people who see colours differently. */
-const COLOURS = [
-  '#0b5fff',
-  '#111111',
-  '#009e73',
-  '#e69f00',
-  '#cc79a7',
-  '#56b4e9',
-  '#d55e00',
-  '#888888',
-  '#7a5195',
-  '#8c6d31',
-]
-
-interface Line {
-  readonly name: string
-  readonly values: readonly number[]
-}
-
-interface Panel {
-  readonly title: string
-  readonly columns: readonly string[]
-  readonly lines: readonly Line[]
-}
-
 /** The tables that measurements make with their cells, both sides on one core: a panel each, times logarithmic. */
 export function chartOf(measurements: readonly Measurement[], caption: string): string {
   const panels = panelsOf(measurements)
-  const height = PANEL.top + panels.length * STEP
-  const drawn = panels.map((panel, index) => drawPanel(panel, index * STEP))
+  let height = 0
+  const drawn = panels.map((panel) => {
+    const top = height
+    height += panel.isDots ? dotsHeight(panel) : STEP
+    return panel.isDots ? drawDots(panel, top) : drawLines(panel, top)
+  })
+  height += 40
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
@@ -55,20 +36,20 @@ function panelsOf(measurements: readonly Measurement[]): readonly Panel[] {
     const columns = unique(inTable.map(({ cell }) => cell!.column))
     const lines = unique(inTable.map(({ cell }) => cell!.row)).map((name) => {
       const inRow = inTable.filter(({ cell }) => cell!.row === name)
-      return { name, values: inRow.map(({ oneCore }) => oneCore!.median) }
+      const values = columns.map(
+        (column) => inRow.find(({ cell }) => cell!.column === column)?.oneCore!.median,
+      )
+      return { name, values }
     })
-    return { title, columns, lines }
+    return { title, columns, lines, isDots: inTable[0]!.cell!.chart === 'dots' }
   })
 }
 
-function drawPanel({ title, columns, lines }: Panel, offset: number): string {
-  const all = lines.flatMap(({ values }) => values)
-  const low = Math.floor(Math.log10(Math.min(...all)))
-  const high = Math.ceil(Math.log10(Math.max(...all)))
+function drawLines({ title, columns, lines }: Panel, offset: number): string {
+  const { low, high, decades } = decadesOf(lines)
   const bottom = offset + PANEL.top + PANEL.height
   const x = (column: number): number => PANEL.left + ((column + 0.5) / columns.length) * PANEL.width
   const y = (us: number): number => bottom - ((Math.log10(us) - low) / (high - low)) * PANEL.height
-  const decades = Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index))
   const right = PANEL.left + PANEL.width
   const grid = decades.map(
     (us) =>
@@ -79,14 +60,19 @@ function drawPanel({ title, columns, lines }: Panel, offset: number): string {
     (name, column) =>
       `<text x="${at(x(column))}" y="${bottom + 20}" text-anchor="middle" fill="#555555">${escape(name)}</text>`,
   )
-  const ends = apart(lines.map(({ values }) => y(values.at(-1) ?? 1)))
-  const drawn = lines.map(({ name, values }, index) => {
+  const measured = lines.map(({ values }) =>
+    values.flatMap((us, column) => (us === undefined ? [] : [{ us, column }])),
+  )
+  const ends = apart(measured.map((points) => y(points.at(-1)!.us)))
+  const drawn = lines.map(({ name }, index) => {
     const colour = COLOURS[index % COLOURS.length]
-    const points = values.map((us, column) => `${at(x(column))},${at(y(us))}`)
-    const dots = values.map(
-      (us, column) => `<circle cx="${at(x(column))}" cy="${at(y(us))}" r="3" fill="${colour}"/>`,
+    const points = measured[index]!.map(({ us, column }) => `${at(x(column))},${at(y(us))}`)
+    const dots = measured[index]!.map(
+      ({ us, column }) =>
+        `<circle cx="${at(x(column))}" cy="${at(y(us))}" r="3" fill="${colour}"/>`,
     )
-    const last = `${at(x(values.length - 1) + 5)},${at(y(values.at(-1) ?? 1))}`
+    const end = measured[index]!.at(-1)!
+    const last = `${at(x(end.column) + 5)},${at(y(end.us))}`
     return [
       `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="${index === 0 ? 3 : 1.5}"/>`,
       ...dots,
@@ -108,17 +94,4 @@ function apart(heights: readonly number[]): readonly number[] {
     free = moved[index] + LABEL_GAP
   }
   return moved
-}
-
-function sayTime(us: number): string {
-  if (us < 1000) return `${us} µs`
-  return us < 1e6 ? `${us / 1000} ms` : `${us / 1e6} s`
-}
-
-function at(pixels: number): string {
-  return pixels.toFixed(1)
-}
-
-function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }

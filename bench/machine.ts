@@ -1,10 +1,10 @@
 // The machine, in the general words that may stand beside a figure, and what the bench needs of it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { loadavg, release } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { loadavg, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The repository. */
+/** The package: the repository, or where it is installed. */
 export const ROOT = join(import.meta.dirname, '../..')
 
 /** Where the two sides of a measurement run. */
@@ -55,7 +55,22 @@ export function hasProgram(name: string): boolean {
   return spawnSync(name, ['--version'], { stdio: 'ignore' }).error === undefined
 }
 
-/** Compiles a program of bench/peers and says where it is. */
+/** What is measured cannot be measured here: the message says why. */
+export class NotHere extends Error {}
+
+let folder: string | undefined
+
+/** A folder for what this run makes; it goes when the run ends. The package itself may be read only. */
+export function workFolder(): string {
+  if (folder !== undefined) return folder
+  const made = mkdtempSync(join(tmpdir(), 'dmabuf-bench-'))
+  process.on('exit', () => {
+    rmSync(made, { recursive: true, force: true })
+  })
+  return (folder = made)
+}
+
+/** Compiles a program of bench/peers and says where it is. @throws {NotHere} without a compiler */
 export function compilePeer(name: string): string {
   const compiler = process.env['CC'] ?? 'cc'
   return compile([compiler, '-std=c11', '-O2', '-Wall', '-Wextra', '-Werror'], `${name}.c`, [])
@@ -74,15 +89,13 @@ export function compileCppPeer(
 }
 
 function compile(command: readonly string[], source: string, libraries: readonly string[]): string {
-  const folder = join(ROOT, 'build/bench/peers')
-  mkdirSync(folder, { recursive: true })
-  const program = join(folder, source.replace(/\.\w+$/, ''))
+  const program = join(workFolder(), source.replace(/\.\w+$/, ''))
   const [compiler = '', ...flags] = command
   const path = join(ROOT, 'bench/peers', source)
-  const { error, status } = spawnSync(compiler, [...flags, path, '-o', program, ...libraries], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  if (error !== undefined || status !== 0)
-    throw new Error(`${source} needs a compiler: ${error?.message ?? `${compiler} failed`}`)
+  const args = [...flags, path, '-o', program, ...libraries]
+  const { error, status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' })
+  if (error !== undefined) throw new NotHere(`no compiler: ${compiler} cannot be started`)
+  if (status !== 0)
+    throw new NotHere(`${source} cannot be compiled: ${stderr.trim().split('\n')[0]}`)
   return program
 }

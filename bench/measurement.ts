@@ -15,6 +15,8 @@ export interface Cell {
   readonly table: string
   readonly row: string
   readonly column: string
+  /** How its table is drawn: a dot for each, a line of the picture a row; lines over the columns where absent. */
+  readonly chart?: 'dots'
 }
 
 /** One figure, with where it comes from. */

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { compileCppPeer, hasProgram, ROOT } from '../machine.js'
+import { compileCppPeer, hasProgram, workFolder } from '../machine.js'
 import { startDaemon } from '../side.js'
 import type { Availability } from './availability.js'
 
@@ -59,7 +59,7 @@ function freeBytes(): number {
 }
 
 function writeConfig(): string {
-  const path = join(ROOT, 'build/bench/peers/roudi.toml')
+  const path = join(workFolder(), 'roudi.toml')
   const pools = POOLS.map(
     ({ size, count }) => `[[segment.mempool]]\nsize = ${size}\ncount = ${count}\n`,
   )

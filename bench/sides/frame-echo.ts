@@ -1,10 +1,11 @@
 // A frame goes to another process, and another one comes back: two queues, one each way.
 //
-//   frame-echo first|other CALLBACK LENGTH CPU
+//   frame-echo first|other CALLBACK[:heap] LENGTH CPU
 //
+// With `:heap` the frames are in memory of the kernel's heap `system`, otherwise in memfds.
 // `subscribe` calls back and looks at no byte; `iterate` is `for await`, and both sides write a byte of each
 // frame and read one.
-import { connectFrames, inheritLink, linkPair, serveFrames } from 'dmabuf/linux'
+import { connectFrames, inheritLink, linkPair, openDmaHeap, serveFrames } from 'dmabuf/linux'
 import type { FrameQueue, FrameStream } from 'dmabuf/linux'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answerRounds, endWithStdin, Round, startOther } from './rounds.js'
@@ -14,14 +15,19 @@ interface Ends {
   readonly incoming: FrameStream
 }
 
-const [role = '', api = '', length = '', cpu = ''] = process.argv.slice(2)
+const [role = '', how = '', length = '', cpu = ''] = process.argv.slice(2)
+const [api, source] = how.split(':')
 // One frame is under way at a time: one is held, one is the newest, one is being filled.
-const shape = { lengthBytes: Number(length), buffers: 3 }
+const shape = {
+  lengthBytes: Number(length),
+  buffers: 3,
+  ...(source === 'heap' ? { heap: openDmaHeap('system') } : {}),
+}
 
 async function openFirst(): Promise<Ends> {
   const [outgoing, readByOther] = linkPair()
   const [back, writtenByOther] = linkPair()
-  startOther(cpu, [api, length], [readByOther, writtenByOther])
+  startOther(cpu, [how, length], [readByOther, writtenByOther])
   const out = await serveFrames(outgoing, shape)
   const incoming = await connectFrames(back)
   while (out.consumers.length === 0) await sleep(1)

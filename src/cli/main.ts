@@ -60,7 +60,7 @@ function build(done: Done): Command {
     .version(version())
     .showHelpAfterError('(dmabuf --help tells more)')
     .exitOverride()
-  for (const add of [addPlay, addCamera, addView, addDoctor]) add(program, done)
+  for (const add of [addPlay, addCamera, addView, addDoctor, addBench]) add(program, done)
   return program
 }
 
@@ -127,6 +127,19 @@ function addDoctor(program: Command, done: Done): void {
     .action(async (flags: DoctorFlags) => {
       const { doctor } = await import('./commands/doctor.js')
       done(await doctor(flags))
+    })
+}
+
+function addBench(program: Command, done: Done): void {
+  program
+    .command('bench')
+    .description('measure what this package and the kernel cost on this machine')
+    .argument('[options...]', 'dmabuf bench --help lists them')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (options: string[]) => {
+      const { bench } = await import('./commands/bench.js')
+      done(await bench(options))
     })
 }
 

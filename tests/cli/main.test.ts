@@ -100,6 +100,6 @@ test('dmabuf --help names every command and exits with 0', async () => {
   using folder = scratchFolder()
   const ended = await runDmabuf(['--help'], folder.path)
   assert.equal(ended.code, 0)
-  for (const command of ['play', 'camera', 'view', 'doctor'])
+  for (const command of ['play', 'camera', 'view', 'doctor', 'bench'])
     assert.match(ended.stdout, new RegExp(command))
 })

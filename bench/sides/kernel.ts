@@ -1,0 +1,161 @@
+// The same as bench/peers/kernel.c does with the kernel's bare calls, through this package.
+//
+//   kernel OPERATION HEAP BYTES CPU
+import {
+  exportFd,
+  inheritLink,
+  linkPair,
+  openDmaHeap,
+  openMemfdHeap,
+  openUdmabufHeap,
+  type Link,
+  type OwnedFd,
+} from 'dmabuf/linux'
+import type { DmaBuf } from 'dmabuf'
+import { setImmediate as turn } from 'node:timers/promises'
+import { exportKernelFence } from '#src/linux/kernel-buffer-fences.js'
+import { ioctl } from '#src/linux/ioctl.js'
+import { openNode } from '#src/linux/open-node.js'
+import { ioctlCommand, IOC_READ, IOC_WRITE } from '#src/uapi/ioctl.js'
+import { answerRounds, endWithStdin, nowNs, startOther } from './rounds.js'
+
+const PAGE_BYTES = 4096
+/** The event loop turns once in so many, within the time: what Node clears up after them is in it. */
+const BATCH = 100
+
+const [operation = '', kind = '', bytes = '', cpu = ''] = process.argv.slice(2)
+const lengthBytes = Number(bytes)
+
+const HEAPS = { heap: () => openDmaHeap('system'), udmabuf: openUdmabufHeap, memfd: openMemfdHeap }
+
+function allocator(): () => DmaBuf {
+  const heap = HEAPS[kind as keyof typeof HEAPS]()
+  return () => heap.allocate(lengthBytes)
+}
+
+/** Something done many times; waits where it gives a promise. */
+type Operation = () => void | Promise<void>
+
+let sum = 0
+
+function bracket(buffer: DmaBuf): Operation {
+  return () => {
+    const access = buffer.tryBeginCpuAccess('read')!
+    sum = (sum + access.bytes[0]!) | 0
+    access.end()
+  }
+}
+
+function bracketOnThread(buffer: DmaBuf): Operation {
+  return async () => {
+    const access = await buffer.beginCpuAccess('read', { blocking: 'thread' })
+    sum = (sum + access.bytes[0]!) | 0
+    access.end()
+  }
+}
+
+/** Lets a DRM device import a buffer: from then on it has an attachment. */
+function attach(buffer: DmaBuf): void {
+  using fd = exportFd(buffer)
+  const prime = ioctlCommand({
+    direction: IOC_READ | IOC_WRITE,
+    magic: 'd',
+    number: 0x2e,
+    sizeBytes: 12,
+  })
+  const argument = new Uint8Array(12)
+  new DataView(argument.buffer).setInt32(8, fd.number, true)
+  for (let card = 0; card < 16; card++) {
+    try {
+      // Stays open: the import ends with it.
+      ioctl(openNode(`/dev/dri/card${card}`), prime, argument, {
+        operation: 'attach',
+        message: () => 'Cannot import a buffer',
+      })
+      return
+    } catch {
+      // The next may.
+    }
+  }
+  throw new Error('No DRM device imports the buffer')
+}
+
+function touch(buffer: DmaBuf): void {
+  const access = buffer.tryBeginCpuAccess('write')!
+  const memory = access.bytes
+  for (let at = 0; at < memory.length; at += PAGE_BYTES) memory[at] = 1
+  access.end()
+  buffer.close()
+}
+
+function passing(): Operation {
+  const [link, theirs] = linkPair()
+  startOther(cpu, [], [theirs])
+  using buffer = allocator()()
+  const fd = exportFd(buffer)
+  const byte = Uint8Array.of(1)
+  return async () => {
+    await link.send(byte, [fd.dup()])
+    for (const received of await receiveFds(link)) received.close()
+  }
+}
+
+async function receiveFds(link: Link): Promise<readonly OwnedFd[]> {
+  const message = await link.receive()
+  if (message === undefined) process.exit(0)
+  return message.takeFds()
+}
+
+async function passBack(): Promise<void> {
+  endWithStdin()
+  const link = inheritLink(3)
+  const byte = Uint8Array.of(1)
+  for (;;) await link.send(byte, await receiveFds(link))
+}
+
+function open(): Operation {
+  if (operation === 'pass') return passing()
+  const allocate = allocator()
+  if (operation === 'allocate') return () => allocate().close()
+  if (operation === 'touch') return () => touch(allocate())
+  const buffer = allocate()
+  if (operation === 'bracket') return bracket(buffer)
+  if (operation === 'thread') return bracketOnThread(buffer)
+  if (operation === 'attached') {
+    attach(buffer)
+    return bracket(buffer)
+  }
+  if (operation !== 'export') throw new RangeError(`No such operation: ${operation}`)
+  const fd = exportFd(buffer)
+  return () => {
+    exportKernelFence(fd, true)
+  }
+}
+
+async function round(run: Operation, count: number): Promise<{ ns: number }> {
+  const startNs = nowNs()
+  for (let done = 0; done < count; done++) {
+    const pending = run()
+    if (pending !== undefined) await pending
+    else if (done % BATCH === BATCH - 1) await turn()
+  }
+  return { ns: (nowNs() - startNs + (sum & 0)) / count }
+}
+
+const WARM_OPERATIONS = 20_000
+const WARM_NS = 3e9
+
+/** Until the compiler of JavaScript has seen it often enough, also where a processor is emulated. */
+async function warm(run: Operation): Promise<void> {
+  const startNs = nowNs()
+  for (let done = 0; done < WARM_OPERATIONS && nowNs() - startNs < WARM_NS; done += BATCH)
+    await round(run, BATCH)
+}
+
+if (operation === 'other') await passBack()
+else {
+  const run = open()
+  // A call that takes a millisecond is no matter of compilation.
+  if (lengthBytes <= 1 << 16) await warm(run)
+  await answerRounds((count) => round(run, count))
+}

@@ -1,0 +1,60 @@
+// Goal: whoever has installed the package can measure their own machine.
+// Method: the real command, with what it does without measuring; and one short group.
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { runDmabuf, scratchFolder, startDmabuf } from '../../helpers/dmabuf-command.js'
+
+/** As --json prints it: one call of the kernel, by C and by this package. */
+const RESULTS = {
+  machine: { cores: 2, kernel: 'Linux 6.12', node: 'Node 20.20', load: 0 },
+  seconds: 1,
+  measurements: ['dmabuf', 'C'].map((column, index) => ({
+    id: column,
+    what: column,
+    unit: 'us',
+    oneCore: { median: 10 ** index, low: 1, high: 10 },
+    detail: '',
+    cell: { table: 'Calls of the kernel', row: 'SYNC', column, chart: 'dots' },
+  })),
+}
+
+test('dmabuf bench --help names its options and groups, the kernel’s among them', async () => {
+  using folder = scratchFolder()
+  const { code, stderr } = await runDmabuf(['bench', '--help'], folder.path)
+  assert.equal(code, 0)
+  for (const word of ['--quick', '--json', '--chart FILE', 'kernel-access', 'kernel-allocations'])
+    assert.ok(stderr.includes(word), word)
+})
+
+test('dmabuf bench exits with 2 where no group has the name', async () => {
+  using folder = scratchFolder()
+  assert.equal((await runDmabuf(['bench', '--filter', 'nothing'], folder.path)).code, 2)
+})
+
+test('dmabuf bench --from prints a table and draws a chart of what was measured before', async () => {
+  using folder = scratchFolder()
+  writeFileSync(join(folder.path, 'results.json'), JSON.stringify(RESULTS))
+  const args = ['bench', '--from', 'results.json', '--chart', 'chart.svg', '--markdown']
+  const { code, stdout, stderr } = await runDmabuf(args, folder.path)
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /\| SYNC \| 1\.0 \| 10\.0 \|/)
+  const chart = readFileSync(join(folder.path, 'chart.svg'), 'utf8')
+  assert.match(chart, /^<svg /)
+  assert.equal(chart.match(/<circle [^>]*cy="85\.0"/g)?.length, 2)
+})
+
+test('dmabuf bench: what needs a C compiler says that there is none, and the run goes on', async () => {
+  using folder = scratchFolder()
+  const args = ['bench', '--quick', '--json', '--filter', 'kernel']
+  const { ended } = startDmabuf(args, folder.path, undefined, { CC: '/nonexistent/cc' })
+  const { code, stdout, stderr } = await ended
+  assert.equal(code, 0, stderr)
+  const { measurements } = JSON.parse(stdout) as { measurements: { id: string; detail: string }[] }
+  assert.deepEqual(
+    measurements.map(({ id }) => id),
+    ['kernel-access', 'kernel-fences', 'kernel-allocations', 'kernel-handoffs'],
+  )
+  for (const { detail } of measurements) assert.match(detail, /no compiler/)
+})
