@@ -38,30 +38,30 @@ const RUNGS: Readonly<Record<'cpu' | 'device', readonly HeapKind[]>> = {
  * @throws {DmaBufError} ENODEV where there is none, with what was tried and what to do about each
  */
 export function openHeap(options: OpenHeapOptions = {}): Heap {
-  const rungs = rungsOf(options)
-  const reasons: string[] = []
-  for (const open of rungs.flatMap((kind) => waysOf(kind, options))) {
+  const errors: DmaBufError[] = []
+  for (const open of rungsOf(options).flatMap((kind) => waysOf(kind, options))) {
     try {
       return open()
     } catch (error) {
       if (!DmaBufError.is(error)) throw error
-      reasons.push(error.message)
+      errors.push(error)
     }
   }
-  const need = options.need ?? 'cpu'
-  const tried = [...new Set(reasons)].join('; ')
-  const fix =
-    need === 'device'
-      ? `\`dmabuf doctor\` says what to do; need: 'cpu' is memory that no device can import`
-      : '`dmabuf doctor` says more'
-  throw new DmaBufError(
-    'ENODEV',
-    'openHeap',
-    `No memory here for need: '${need}' (${tried}). ${fix}`,
-    {
-      details: { need, reasons },
-    },
-  )
+  throw nothingHere(options.need ?? 'cpu', errors)
+}
+
+/** One line for all that was tried: who says the same stands together. */
+function nothingHere(need: 'cpu' | 'device', errors: readonly DmaBufError[]): DmaBufError {
+  const said = new Map<string, string[]>()
+  for (const { code, details, operation } of errors) {
+    const what = String(details['path'] ?? operation)
+    said.set(code, [...(said.get(code) ?? []), what])
+  }
+  const tried = Array.from(said, ([code, paths]) => `${code}: ${paths.join(', ')}`).join('; ')
+  const other = need === 'device' ? `; memory for programs alone is need: 'cpu'` : ''
+  const message = `No memory here for need: '${need}' (${tried}). \`dmabuf doctor\` says what to do${other}`
+  const reasons = errors.map((error) => error.message)
+  return new DmaBufError('ENODEV', 'openHeap', message, { details: { need, reasons } })
 }
 
 function rungsOf({ need = 'cpu', kinds, name }: OpenHeapOptions): readonly HeapKind[] {
