@@ -54,7 +54,8 @@ export function openHeap(options: OpenHeapOptions = {}): Heap {
 function nothingHere(need: 'cpu' | 'device', errors: readonly DmaBufError[]): DmaBufError {
   const said = new Map<string, string[]>()
   for (const { code, details, operation } of errors) {
-    const what = String(details['path'] ?? operation)
+    const { path } = details
+    const what = typeof path === 'string' ? path : operation
     said.set(code, [...(said.get(code) ?? []), what])
   }
   const tried = Array.from(said, ([code, paths]) => `${code}: ${paths.join(', ')}`).join('; ')
