@@ -148,7 +148,7 @@ const options = {
   shell: { type: 'string' },
   memory: { type: 'string', default: '2048' },
   modules: { type: 'string', default: 'vgem,vivid,virtio_gpu' },
-  timeout: { type: 'string', default: '170' },
+  timeout: { type: 'string', default: '300' },
   accel: { type: 'string', default: 'auto' },
   custom: { type: 'boolean', default: false },
   jobs: { type: 'string', default: String(availableParallelism()) },

@@ -4,7 +4,7 @@ import { DmaBufError } from '#src/core/errors.js'
 import { openMemoryHeap } from '#src/core/heap/memory-heap.js'
 import { HeapRegistry } from '#src/core/heap/registry.js'
 import { mapDescriptor } from '#src/syscalls/mmap.js'
-import { OpenBuffer } from '#src/syscalls/open-buffer.js'
+import { bufferOfDescriptor, OpenBuffer } from '#src/syscalls/open-buffer.js'
 import { OpenHeap } from '#src/syscalls/open-heap.js'
 import { OpenSwSync } from '#src/syscalls/open-sw-sync.js'
 import { pollDescriptors } from '#src/syscalls/poll.js'
@@ -84,6 +84,13 @@ export class EmulatedMachine implements Machine {
     const { memory } = this.#program
     const address = typeof argument === 'bigint' ? argument : memory.map(argument)
     return later(() => this.#program.ioctlAt(fd, command, address))
+  }
+
+  importBuffer(fd: number): Outcome {
+    return outcome(() => {
+      bufferOfDescriptor(this.#program.table, fd).close()
+      return 0
+    })
   }
 
   lseek(fd: number, offset: bigint, whence: number): Outcome {

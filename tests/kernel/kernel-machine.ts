@@ -1,5 +1,5 @@
 // The real kernel, by bare system calls.
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { check, native } from '#src/linux/native.js'
 import { errnoName } from '#src/core/errors.js'
 import { MAP_SHARED, PROT_READ, PROT_WRITE } from '#src/uapi/file.js'
@@ -27,13 +27,14 @@ const OURS =
   /^(\/dmabuf:|anon_inode:sync_file|\/memfd:|\/dev\/dma_heap\/|\/dev\/udmabuf|\/.*\/sw_sync$)/
 const PAGE_BYTES = 4096
 const [F_GETFD, F_GETFL, FD_CLOEXEC] = [1, 3, 1]
-const [MFD_CLOEXEC, MFD_ALLOW_SEALING, F_ADD_SEALS] = [1, 2, 1033]
+const [MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_HUGETLB, F_ADD_SEALS] = [1, 2, 4, 1033]
 const [MAP_PRIVATE, MAP_ANONYMOUS, RLIMIT_NOFILE] = [2, 0x20, 7]
 
 export class KernelMachine implements Machine {
   readonly features: ReadonlySet<Feature>
   readonly fenceNames = { driver: 'vgem', timeline: 'unbound' }
   readonly #memory: Uint8Array[] = []
+  readonly #mappings: KernelMapping[] = []
   readonly #vgem = new Vgem()
   /** What was open before; what is of a machine and came later is closed at the end. */
   readonly #before = openDescriptors()
@@ -95,6 +96,10 @@ export class KernelMachine implements Machine {
     return result < 0 ? errnoName(-result) : result
   }
 
+  importBuffer(fd: number): Outcome {
+    return this.#vgem.importBuffer(fd)
+  }
+
   lseek(fd: number, offset: bigint, whence: number): Outcome {
     return systemCall('lseek', fd, offset, whence)
   }
@@ -112,7 +117,9 @@ export class KernelMachine implements Machine {
     const offset = (call.pageOffset ?? 0n) * BigInt(PAGE_BYTES)
     const result = wordOf('mmap', 0, lengthBytes, protection, flags, fd, offset)
     if (result < 0n) return errnoName(Number(-result))
-    return new KernelMapping(result, lengthBytes)
+    const mapping = new KernelMapping(result, lengthBytes)
+    this.#mappings.push(mapping)
+    return mapping
   }
 
   async poll(fd: number, events: number): Promise<number> {
@@ -146,8 +153,10 @@ export class KernelMachine implements Machine {
     return readlinkSync(`/proc/self/fd/${fd}`)
   }
 
-  memfd(lengthBytes: number, seals: number | undefined): number {
-    const flags = seals === undefined ? MFD_CLOEXEC : MFD_CLOEXEC | MFD_ALLOW_SEALING
+  memfd(lengthBytes: number, seals: number | undefined, hugePages = 0): number {
+    if (hugePages > 0) writeFileSync('/proc/sys/vm/nr_hugepages', String(hugePages))
+    const sealing = seals === undefined ? 0 : MFD_ALLOW_SEALING
+    const flags = MFD_CLOEXEC | sealing | (hugePages > 0 ? MFD_HUGETLB : 0)
     const fd = check(native().memfd('observed', flags), 'memfd', () => 'memfd')
     mustCall('ftruncate', fd, lengthBytes)
     if (seals !== undefined && seals !== 0) mustCall('fcntl', fd, F_ADD_SEALS, seals)
@@ -188,6 +197,8 @@ export class KernelMachine implements Machine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A process that has written to a private mapping of a heap's buffer cannot fork: see docs/kernel-vm.md.
+    for (const mapping of this.#mappings) mapping.unmap()
     for (const fd of openDescriptors())
       if (!this.#before.has(fd) && OURS.test(this.path(fd))) systemCall('close', fd)
     this.#vgem.close()
@@ -198,6 +209,7 @@ export class KernelMachine implements Machine {
 class KernelMapping implements Mapped {
   readonly #address: bigint
   readonly #lengthBytes: bigint
+  #isMapped = true
 
   constructor(address: bigint, lengthBytes: bigint) {
     this.#address = address
@@ -214,8 +226,10 @@ class KernelMapping implements Mapped {
     raw.copy(Uint8Array.from(bytes), this.#address + BigInt(offset), bytes.length)
   }
 
+  /** Idempotent: the machine does it at its end. */
   unmap(): void {
-    mustCall('munmap', this.#address, this.#lengthBytes)
+    if (this.#isMapped) mustCall('munmap', this.#address, this.#lengthBytes)
+    this.#isMapped = false
   }
 }
 

@@ -66,6 +66,8 @@ export interface Machine extends AsyncDisposable {
     argument: Uint8Array | bigint,
     waits?: boolean,
   ): Promise<Outcome>
+  /** What importers do with a descriptor first. @returns 0, or the error */
+  importBuffer(fd: number): Outcome
   lseek(fd: number, offset: bigint, whence: number): Outcome
   read(fd: number): Outcome
   write(fd: number): Outcome
@@ -82,8 +84,9 @@ export interface Machine extends AsyncDisposable {
    * Memory in a file, of machines that have udmabuf.
    *
    * @param seals - undefined: it cannot be sealed
+   * @param hugePages - of huge pages of 2 MiB each: so many are set aside
    */
-  memfd(lengthBytes: number, seals: number | undefined): number
+  memfd(lengthBytes: number, seals: number | undefined, hugePages?: number): number
   addSeals(fd: number, seals: number): Outcome
   truncate(fd: number, lengthBytes: number): Outcome
 

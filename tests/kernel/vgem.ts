@@ -12,11 +12,13 @@ import {
 import { O_CLOEXEC, O_RDWR } from '#src/uapi/file.js'
 import { Struct } from '#src/uapi/struct.js'
 import { Worker } from 'node:worker_threads'
-import type { MachineFence } from './machine.js'
-import { mustCall } from './raw-calls.js'
+import type { MachineFence, Outcome } from './machine.js'
+import { mustCall, systemCall } from './raw-calls.js'
 
 const CREATE_DUMB = 0xc02064b2
 const PRIME_HANDLE_TO_FD = 0xc00c642d
+const PRIME_FD_TO_HANDLE = 0xc00c642e
+const GEM_CLOSE = 0x40086409
 const FENCE_ATTACH = 0xc0106441
 const FENCE_SIGNAL = 0x40086442
 const FENCE_WRITE = 1
@@ -66,6 +68,14 @@ export class Vgem {
           worker.once('error', reject).once('exit', () => resolve())
         }),
     }
+  }
+
+  /** Imports a dma-buf, and lets go of it. @returns 0, or the error */
+  importBuffer(fd: number): Outcome {
+    const struct = Struct.ofSize(12).setS32(8, fd)
+    const result = systemCall('ioctl', this.#card, PRIME_FD_TO_HANDLE, struct.bytes)
+    if (result === 0) this.#call(GEM_CLOSE, 8, [struct.u32(0)])
+    return result
   }
 
   /** Signals what is pending. */

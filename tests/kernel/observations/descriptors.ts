@@ -54,6 +54,19 @@ export const descriptorObservations: readonly Observation[] = [
     },
   },
   {
+    name: 'An importer takes buffers only: EBADF where nothing is open, EINVAL for the rest [BUF-17]',
+    async observe(machine, see) {
+      const fd = await buffer(machine)
+      const fence = number(await exportSyncFile(machine, fd, 3))
+      see('a buffer', machine.importBuffer(fd), 0)
+      see('a sync file', machine.importBuffer(fence), 'EINVAL')
+      see('a heap', machine.importBuffer(number(machine.open('heap', O_RDONLY))), 'EINVAL')
+      see('-1', machine.importBuffer(-1), 'EBADF')
+      machine.close(fd)
+      see('closed', machine.importBuffer(fd), 'EBADF')
+    },
+  },
+  {
     name: 'Each kind of file refuses the commands of the others [BUF-60, SF-8, SF-9, HEAP-5]',
     async observe(machine, see) {
       const heap = number(machine.open('heap', O_RDONLY))

@@ -120,6 +120,19 @@ export const syncFileObservations: readonly Observation[] = [
     },
   },
   {
+    name: 'FILE_INFO writes the array before its structure, and faults where that is read only [SF-19]',
+    async observe(machine, see) {
+      const { fd } = await machine.fence()
+      const array = new Uint8Array(uapi.SYNC_FENCE_INFO_BYTES)
+      const asked = { name: '', status: 0, flags: 0, fenceCount: 1, pad: 0 }
+      const bytes = uapi.encodeFileInfo({ ...asked, fencesAddress: machine.address(array) })
+      const page = machine.readOnly(bytes)
+      see('ioctl', await machine.ioctl(fd, uapi.SYNC_IOC_FILE_INFO, page), 'EFAULT')
+      const { driverName } = uapi.decodeFenceInfo(array)
+      see('the array', driverName === machine.fenceNames.driver, true)
+    },
+  },
+  {
     name: 'MERGE has the fences of both, and the name it was given [SF-7, SF-11, SF-12, SF-15]',
     async observe(machine, see) {
       const [one, two] = [await machine.fence(), await machine.fence()]

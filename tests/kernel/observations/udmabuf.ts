@@ -7,6 +7,7 @@ import { NOWHERE, SEAL, type Machine, type Outcome } from '../machine.js'
 import type { Observation } from '../observation.js'
 
 const PAGES = 4
+const HUGE = 2 * 1024 * 1024
 const MOST_BYTES = 64 * 1024 * 1024
 const MOST_ITEMS = 1024
 
@@ -45,7 +46,7 @@ async function map(machine: Machine, fd: number, pages: number) {
 
 export const udmabufObservations: readonly Observation[] = [
   {
-    name: 'CREATE answers with a buffer that is read and written [UDM-1, UDM-2, UDM-4, UDM-12]',
+    name: 'CREATE answers with a buffer that is read and written [UDM-1, UDM-2, UDM-4, UDM-12, T-D4]',
     needs: 'udmabuf',
     async observe(machine, see) {
       const fd = memfd(machine)
@@ -61,7 +62,7 @@ export const udmabufObservations: readonly Observation[] = [
     },
   },
   {
-    name: 'CREATE refuses ranges that are none [UDM-5, UDM-6, UDM-8]',
+    name: 'CREATE refuses ranges that are none [UDM-5, UDM-6, UDM-8, T-D1, T-D2]',
     needs: 'udmabuf',
     async observe(machine, see) {
       const fd = memfd(machine)
@@ -107,7 +108,7 @@ export const udmabufObservations: readonly Observation[] = [
     },
   },
   {
-    name: 'What is no memfd is EBADFD, also what is not open [UDM-7]',
+    name: 'What is no memfd is EBADFD, also what is not open [UDM-7, T-D3]',
     needs: 'udmabuf',
     async observe(machine, see) {
       const heap = number(machine.open('heap', O_RDONLY))
@@ -153,7 +154,7 @@ export const udmabufObservations: readonly Observation[] = [
     },
   },
   {
-    name: 'A list is one part after the other, whatever their order [UDM-3, UDM-10, UDM-11]',
+    name: 'A list is one part after the other, whatever their order [UDM-3, UDM-10, UDM-11, T-D5]',
     needs: 'udmabuf',
     async observe(machine, see) {
       const [one, two] = [memfd(machine), memfd(machine)]
@@ -169,6 +170,23 @@ export const udmabufObservations: readonly Observation[] = [
       made.write(PAGE, [99])
       see('one page twice', firsts(), [23, 99, 99, 20])
       see('the memfd', memory[0]!.read(0, 1), [99])
+    },
+  },
+  {
+    name: 'Huge pages are taken in parts of ordinary ones [UDM-10, T-D6]',
+    needs: 'udmabuf',
+    async observe(machine, see) {
+      const fd = machine.memfd(HUGE, SEAL.shrink, 2)
+      const memory = await map(machine, fd, HUGE / PAGE)
+      for (const index of [0, 1, 500]) memory.write(index * PAGE, [index % 251])
+      const items = [page(fd, 500), page(fd, 1), page(fd, 0)]
+      const made = await map(machine, number(await createList(machine, items)), 3)
+      const firsts = () => items.map((_item, index) => made.read(index * PAGE, 1)[0]!)
+      see('pages', firsts(), [249, 1, 0])
+      memory.write(PAGE, [77])
+      see('written later', firsts(), [249, 77, 0])
+      const half = { memfd: fd, offsetBytes: 2048n, lengthBytes: bytes(1) }
+      see('half an ordinary page', await createList(machine, [half]), 'EINVAL')
     },
   },
   {
