@@ -38,19 +38,28 @@ function eventsOf(direction: Direction): number {
  * @rule BUF-49, CPU-1, CPU-2
  * @throws {DmaBufError} what the exporter says; ETIMEDOUT; the reason of an aborted signal
  */
-export async function beginKernelAccess(
+export function beginKernelAccess(
   direction: Direction,
   memory: KernelMemory,
   options: CpuAccessOptions = {},
-): Promise<void> {
+): void | Promise<void> {
   checkWait(options)
-  const { timeoutMs = Infinity, signal } = options
-  const endNs = host().nowNs() + timeoutMs * 1e6
   const onThread = (options.blocking ?? (memory.isForeign ? 'thread' : 'loop')) === 'thread'
+  if (!onThread && tryBeginKernelAccess(direction, memory)) return undefined
+  return begin(direction, memory, { options, onThread })
+}
+
+async function begin(
+  direction: Direction,
+  memory: KernelMemory,
+  how: { readonly options: CpuAccessOptions; readonly onThread: boolean },
+): Promise<void> {
+  const { timeoutMs = Infinity, signal } = how.options
+  const endNs = host().nowNs() + timeoutMs * 1e6
   for (;;) {
     const leftMs = Math.max(0, (endNs - host().nowNs()) / 1e6)
     const left: WaitOptions = { signal, timeoutMs: leftMs === Infinity ? undefined : leftMs }
-    const result = onThread
+    const result = how.onThread
       ? await tryOnThread(direction, memory, left)
       : tryHere(direction, memory)
     if (result === undefined || result >= 0) return

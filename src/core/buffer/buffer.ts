@@ -149,7 +149,8 @@ export class DmaBuf implements Disposable {
     checkAccess(access)
     object.get()
     try {
-      await beginAccess(object, access, options)
+      const waiting = beginAccess(object, access, options)
+      if (waiting !== undefined) await waiting
       return new CpuAccess(object, access)
     } finally {
       object.put()

@@ -7,7 +7,7 @@ import { directionOf, type Access, type Bytes, type CpuAccessOptions } from './a
 import type { BufferObject } from './buffer-object.js'
 import { openView } from './cpu-access.js'
 import type { Direction } from './device.js'
-import { reportRejection, reportThrown } from './exporter-calls.js'
+import { isPromise, reportRejection, reportThrown } from './exporter-calls.js'
 
 /**
  * Lets the exporter prepare, then waits for pending work: for readers and writers before a write, for
@@ -24,20 +24,40 @@ import { reportRejection, reportThrown } from './exporter-calls.js'
 export async function beginSync(
   object: BufferObject | null | undefined,
   direction: Direction,
-  options: CpuAccessOptions = {},
+  options?: CpuAccessOptions,
 ): Promise<void> {
   if (object === undefined || object === null) refuse('beginCpuAccess', 'CPU-1')
+  await startSync(object, direction, options)
+}
+
+// A promise only where something has to be waited for: it would cost more than all the rest.
+function startSync(
+  object: BufferObject,
+  direction: Direction,
+  options: CpuAccessOptions = {},
+): void | Promise<void> {
   const { timeoutMs } = options
-  checkWait({ timeoutMs })
+  if (timeoutMs !== undefined) checkWait({ timeoutMs })
   const endNs = timeoutMs === undefined ? Infinity : host().nowNs() + timeoutMs * 1e6
   const { ops, state } = object
-  if (ops.beginCpuAccess !== undefined) await ops.beginCpuAccess(direction, state, options)
+  const prepared = ops.beginCpuAccess?.(direction, state, options)
+  if (isPromise(prepared))
+    return prepared.then(() => waitForFences(object, direction, { options, endNs }))
+  if (object.isReadyFor(direction !== 'from-device')) return undefined
+  return waitForFences(object, direction, { options, endNs })
+}
+
+async function waitForFences(
+  object: BufferObject,
+  direction: Direction,
+  wait: { readonly options: CpuAccessOptions; readonly endNs: number },
+): Promise<void> {
   const reservation = object.knownReservation
   if (reservation === undefined) return
   const usage = usageToWaitFor(direction !== 'from-device')
-  const leftMs = Math.max(0, (endNs - host().nowNs()) / 1e6)
-  if ((await reservation.waitTimeout(usage, leftMs, options)) > 0) return
-  const message = `Still in use by devices after ${String(timeoutMs)} ms: ${direction}`
+  const leftMs = Math.max(0, (wait.endNs - host().nowNs()) / 1e6)
+  if ((await reservation.waitTimeout(usage, leftMs, wait.options)) > 0) return
+  const message = `Still in use by devices after ${String(wait.options.timeoutMs)} ms: ${direction}`
   throw new DmaBufError('ETIMEDOUT', 'beginCpuAccess', message)
 }
 
@@ -53,13 +73,13 @@ export function endSync(object: BufferObject | null | undefined, direction: Dire
   reportRejection('endCpuAccess', object.ops.endCpuAccess?.(direction, object.state))
 }
 
-/** Begins an access of that kind. @internal */
+/** Begins an access of that kind. @internal @returns a promise only where something has to be waited for */
 export function beginAccess(
   object: BufferObject,
   access: Access,
   options?: CpuAccessOptions,
-): Promise<void> {
-  return beginSync(object, directionOf(access), options)
+): void | Promise<void> {
+  return startSync(object, directionOf(access), options)
 }
 
 /** Begins, lends until the promise settles, ends. @internal */
