@@ -25,7 +25,6 @@ const PRIME: Call = {
   id: 'prime',
   what: 'PRIME_FD_TO_HANDLE and GEM_CLOSE: a device attaches and detaches',
   operation: 'prime',
-  ours: null,
   row: 'PRIME import, close',
 }
 const PASS: Call = {
@@ -43,7 +42,7 @@ export async function kernelFenceCosts(effort: Effort): Promise<readonly Measure
     [
       [EXPORT, ratioTo('export-fences-times', 'as a fence of this package, times C')],
       [IMPORT],
-      [PRIME],
+      [PRIME, ratioTo('prime-times', 'device.import() and close(), times C')],
       [PASS, ratioTo('pass-times', 'link.send() and receive() on both sides, times C')],
     ],
     effort,

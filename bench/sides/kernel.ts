@@ -12,11 +12,9 @@ import {
   type OwnedFd,
 } from 'dmabuf/linux'
 import type { DmaBuf } from 'dmabuf'
+import { listDrmNodes, openDrm, type DrmBuffer, type DrmDevice } from 'dmabuf/devices/drm'
 import { setImmediate as turn } from 'node:timers/promises'
 import { exportKernelFence } from '#src/linux/kernel-buffer-fences.js'
-import { ioctl } from '#src/linux/ioctl.js'
-import { openNode } from '#src/linux/open-node.js'
-import { ioctlCommand, IOC_READ, IOC_WRITE } from '#src/uapi/ioctl.js'
 import { answerRounds, endWithStdin, nowNs, startOther } from './rounds.js'
 
 const PAGE_BYTES = 4096
@@ -37,6 +35,7 @@ function allocator(): () => DmaBuf {
 type Operation = () => void | Promise<void>
 
 let sum = 0
+const held: Disposable[] = []
 
 function bracket(buffer: DmaBuf): Operation {
   return () => {
@@ -54,30 +53,25 @@ function bracketOnThread(buffer: DmaBuf): Operation {
   }
 }
 
-/** Lets a DRM device import a buffer: from then on it has an attachment. */
-function attach(buffer: DmaBuf): void {
-  using fd = exportFd(buffer)
-  const prime = ioctlCommand({
-    direction: IOC_READ | IOC_WRITE,
-    magic: 'd',
-    number: 0x2e,
-    sizeBytes: 12,
-  })
-  const argument = new Uint8Array(12)
-  new DataView(argument.buffer).setInt32(8, fd.number, true)
-  for (let card = 0; card < 16; card++) {
+/** A DRM device that imports the buffer, and the import. */
+function importInto(buffer: DmaBuf): { device: DrmDevice; imported: DrmBuffer } {
+  for (const { path } of listDrmNodes()) {
     try {
-      // Stays open: the import ends with it.
-      ioctl(openNode(`/dev/dri/card${card}`), prime, argument, {
-        operation: 'attach',
-        message: () => 'Cannot import a buffer',
-      })
-      return
+      const device = openDrm(path)
+      return { device, imported: device.import(buffer) }
     } catch {
       // The next may.
     }
   }
   throw new Error('No DRM device imports the buffer')
+}
+
+function attaching(buffer: DmaBuf): Operation {
+  const { device, imported } = importInto(buffer)
+  imported.close()
+  return () => {
+    device.import(buffer).close()
+  }
 }
 
 function touch(buffer: DmaBuf): void {
@@ -122,9 +116,12 @@ function open(): Operation {
   if (operation === 'bracket') return bracket(buffer)
   if (operation === 'thread') return bracketOnThread(buffer)
   if (operation === 'attached') {
-    attach(buffer)
+    const { imported } = importInto(buffer)
+    // As long as this process lives.
+    held.push(imported)
     return bracket(buffer)
   }
+  if (operation === 'prime') return attaching(buffer)
   if (operation !== 'export') throw new RangeError(`No such operation: ${operation}`)
   const fd = exportFd(buffer)
   return () => {

@@ -41,6 +41,15 @@ void test('probe tells cameras from other video devices', async () => {
   assert.ok(vivid.some(({ reason }) => reason === 'it gives no pictures'))
 })
 
+void test('probe finds vgem, and that it imports and exports buffers', async () => {
+  const vgem = (await probe()).filter(({ detail }) => detail.startsWith('vgem'))
+  assert.ok(vgem.length > 0)
+  for (const { group, available, detail } of vgem) {
+    assert.deepEqual([group, available], ['drm', true])
+    assert.match(detail, /^vgem, imports, exports/)
+  }
+})
+
 void test('probe leaves nothing open, mapped or allocated', async () => {
   await probe()
   const before = countResources()

@@ -3,6 +3,7 @@ import { capabilityOf, type Capability, type CapabilityGroup, type Finding } fro
 import { probeDebugging } from './debugging.js'
 import { probeDescriptorPassing } from './descriptor-passing.js'
 import { heapPaths, probeHeap } from './dma-heaps.js'
+import { drmPaths, probeDrm } from './drm.js'
 import { probeFences } from './fences.js'
 import { probeLimits } from './limits.js'
 import { probeMachine } from './machine.js'
@@ -57,6 +58,9 @@ function partsOf(surroundings: Surroundings): readonly Part[] {
   const heaps = heapPaths(surroundings).map((path): Part => {
     return { group: 'heaps', name: path, look: (around) => probeHeap(path, around) }
   })
+  const cards = drmPaths(surroundings).map((path): Part => {
+    return { group: 'drm', name: path, look: (around) => probeDrm(path, around) }
+  })
   const cameras = videoPaths(surroundings).map((path): Part => {
     return { group: 'video', name: path, look: (around) => probeVideo(path, around) }
   })
@@ -67,6 +71,7 @@ function partsOf(surroundings: Surroundings): readonly Part[] {
     ...heaps,
     { group: 'heaps', name: UDMABUF_NODE, look: probeUdmabuf },
     { group: 'fences', name: 'fences', look: probeFences },
+    ...cards,
     ...cameras,
     { group: 'debugging', name: 'debugging', look: probeDebugging },
   ]
