@@ -28,6 +28,7 @@ const HEAPS = { heap: () => openDmaHeap('system'), udmabuf: openUdmabufHeap, mem
 
 function allocator(): () => DmaBuf {
   const heap = HEAPS[kind as keyof typeof HEAPS]()
+  held.push(heap)
   return () => heap.allocate(lengthBytes)
 }
 
@@ -35,7 +36,9 @@ function allocator(): () => DmaBuf {
 type Operation = () => void | Promise<void>
 
 let sum = 0
-const held: Disposable[] = []
+
+/** What is to live as long as this process: whatever is collected before is reported. */
+const held: (Disposable | AsyncDisposable)[] = []
 
 function bracket(buffer: DmaBuf): Operation {
   return () => {
@@ -69,6 +72,7 @@ function importInto(buffer: DmaBuf): { device: DrmDevice; imported: DrmBuffer } 
 function attaching(buffer: DmaBuf): Operation {
   const { device, imported } = importInto(buffer)
   imported.close()
+  held.push(device)
   return () => {
     device.import(buffer).close()
   }
@@ -87,6 +91,7 @@ function passing(): Operation {
   startOther(cpu, [], [theirs])
   using buffer = allocator()()
   const fd = exportFd(buffer)
+  held.push(link, fd)
   const byte = Uint8Array.of(1)
   return async () => {
     await link.send(byte, [fd.dup()])
@@ -113,17 +118,18 @@ function open(): Operation {
   if (operation === 'allocate') return () => allocate().close()
   if (operation === 'touch') return () => touch(allocate())
   const buffer = allocate()
+  held.push(buffer)
   if (operation === 'bracket') return bracket(buffer)
   if (operation === 'thread') return bracketOnThread(buffer)
   if (operation === 'attached') {
-    const { imported } = importInto(buffer)
-    // As long as this process lives.
-    held.push(imported)
+    const { device, imported } = importInto(buffer)
+    held.push(device, imported)
     return bracket(buffer)
   }
   if (operation === 'prime') return attaching(buffer)
   if (operation !== 'export') throw new RangeError(`No such operation: ${operation}`)
   const fd = exportFd(buffer)
+  held.push(fd)
   return () => {
     exportKernelFence(fd, true)
   }

@@ -7,7 +7,7 @@ import { drmPaths, probeDrm } from './drm.js'
 import { probeFences } from './fences.js'
 import { probeLimits } from './limits.js'
 import { probeMachine } from './machine.js'
-import { probeMemory } from './memory.js'
+import { MEMFD, probeMemory } from './memory.js'
 import { probeNativeAddon } from './native-addon.js'
 import { lookAround, type Surroundings } from './surroundings.js'
 import { probeUdmabuf } from './udmabuf.js'
@@ -54,7 +54,7 @@ function partsOf(surroundings: Surroundings): readonly Part[] {
     { group: 'machine', name: 'native addon', look: () => addon },
     { group: 'machine', name: 'limits', look: probeLimits },
   ]
-  if (addon.reason !== undefined) return always
+  if (addon.reason !== undefined) return [...always, WITHOUT_ADDON]
   const heaps = heapPaths(surroundings).map((path): Part => {
     return { group: 'heaps', name: path, look: (around) => probeHeap(path, around) }
   })
@@ -75,6 +75,13 @@ function partsOf(surroundings: Surroundings): readonly Part[] {
     ...cameras,
     { group: 'debugging', name: 'debugging', look: probeDebugging },
   ]
+}
+
+/** Nothing can be tried then, and programs look for this one. */
+const WITHOUT_ADDON: Part = {
+  group: 'memory',
+  name: MEMFD,
+  look: () => ({ name: MEMFD, detail: '', reason: 'not tried: the native addon is missing' }),
 }
 
 async function findingsOf(

@@ -43,5 +43,11 @@ test('dmabuf doctor exits with 1 where nothing can be shared, and says what to d
   assert.match(text.stdout, /cannot be shared here/)
   const json = await startDmabuf(['doctor', '--json'], folder.path, undefined, env).ended
   assert.equal(json.code, 1)
-  assert.equal((JSON.parse(json.stdout) as Printed).works, false)
+  const { works, capabilities } = JSON.parse(json.stdout) as Printed
+  assert.equal(works, false)
+  const tried = capabilities.filter(({ group }) => group !== 'machine')
+  assert.deepEqual(
+    tried.map(({ name, reason }) => [name, reason]),
+    [['memfd', 'not tried: the native addon is missing']],
+  )
 })

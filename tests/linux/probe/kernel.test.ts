@@ -50,6 +50,8 @@ test('isAtLeast compares numbers, not texts', () => {
   assert.equal(kernel.isAtLeast(6, 13), false)
   assert.equal(kernel.isAtLeast(7, 0), false)
   assert.equal(kernel.isAtLeast(5, 19), true)
+  using later = fakeMachine({ '/proc/sys/kernel/osrelease': '10.0.1\n' })
+  assert.equal(later.look().kernel.isAtLeast(9, 9), true)
 })
 
 test('Kernel has the release of the running one where /proc is missing', () => {

@@ -134,6 +134,14 @@ test('A node that its mode allows is refused by a container, or by a security mo
   assert.equal(explainRefusal(PATH, KIND, 'EPERM', machine.look()).fix, undefined)
 })
 
+test('Root is refused by no mode', needsRoot, () => {
+  using machine = fakeMachine(NODE)
+  chownSync(machine.root + PATH, 1000, 1000)
+  chmodSync(machine.root + PATH, 0)
+  const { reason } = explainRefusal(PATH, KIND, 'EPERM', machine.look())
+  assert.match(reason ?? '', /its mode allows it/)
+})
+
 test('A node in a folder that may not be read', () => {
   using machine = fakeMachine()
   const { reason } = explainRefusal(PATH, KIND, 'EACCES', machine.look())
