@@ -7,12 +7,13 @@ import { lookAround } from '#src/linux/probe/surroundings.js'
 import { fakeMachine } from '../../helpers/fake-machine.js'
 import { countResources, settled } from '../../helpers/leaks.js'
 
-test('probeMemory makes and maps a memfd, and views it, and leaves nothing to be collected', async () => {
+test('probeMemory makes and maps a memfd, and views it, and leaves nothing', async () => {
   const surroundings = lookAround()
   probeMemory(surroundings)
   await settled()
   const before = countResources()
   const found = probeMemory(surroundings)
+  await settled()
   assert.deepEqual(countResources(), before)
   const names = found.filter(({ reason }) => reason === undefined).map(({ name }) => name)
   assert.ok(names.includes(MEMFD))
