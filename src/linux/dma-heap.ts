@@ -1,6 +1,10 @@
 import type { DmaBuf } from '../core/buffer/buffer.js'
 import type { Heap } from '../core/heap/heap.js'
-import { DMA_HEAP_IOCTL_ALLOC, encodeAllocationData } from '../uapi/dma-heap.js'
+import {
+  decodeAllocationData,
+  DMA_HEAP_IOCTL_ALLOC,
+  encodeAllocationData,
+} from '../uapi/dma-heap.js'
 import { O_ACCMODE, O_CLOEXEC, O_RDWR } from '../uapi/file.js'
 import { checkHeapLimit } from './heap-limit.js'
 import { heapLength } from './heap-length.js'
@@ -59,5 +63,5 @@ function allocate(node: OwnedFd, lengthBytes: number, flags: number): OwnedFd {
     operation: 'allocate',
     message: () => `Cannot allocate ${lengthBytes} bytes`,
   })
-  return OwnedFd.adopt(new DataView(argument.buffer).getUint32(8, true))
+  return OwnedFd.adopt(decodeAllocationData(argument).fd)
 }
