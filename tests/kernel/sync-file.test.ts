@@ -2,6 +2,7 @@
 // Method: fences of vgem in its buffers and in buffers of the system heap.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import type { DmaBuf } from '#src/core/buffer/buffer.js'
 import { putFence } from '#src/core/fence/fence.js'
@@ -13,9 +14,16 @@ import { exportFd } from '#src/linux/buffer-fd.js'
 import { importKernelFence, exportKernelFence } from '#src/linux/kernel-buffer-fences.js'
 import type { KernelFence } from '#src/linux/kernel-fence.js'
 import { native } from '#src/linux/native.js'
+import { openNode } from '#src/linux/open-node.js'
+import { OwnedFd } from '#src/linux/owned-fd.js'
 import { openHeap } from '#src/linux/open-heap.js'
-import { exportSyncFile, importSyncFile } from '#src/linux/sync-file-fd.js'
+import { exportSyncFile, importSyncFile, type KernelSyncFile } from '#src/linux/sync-file-fd.js'
 import { POLLIN, POLLOUT } from '#src/uapi/file.js'
+import {
+  decodeCreateFenceData,
+  encodeCreateFenceData,
+  SW_SYNC_IOC_CREATE_FENCE,
+} from '#src/uapi/sw-sync.js'
 import { errorCode, thrownCode } from '../helpers/error-code.js'
 import { pendingOf, syncFileOf } from '../helpers/kernel-fences.js'
 import { openFds } from '../helpers/leaks.js'
@@ -91,7 +99,9 @@ for (const [write, blocked] of [
     using target = heap.allocate(4096)
     using work = device.attachVgemFence(source, { write: true })
     using file = syncFileOf(source)
+    const held = heldFds()
     assert.equal(importInto(target, file.fence, write), true)
+    assert.equal(heldFds(), held)
     assert.equal(ready(target), blocked)
     using there = syncFileOf(target)
     work.signal()
@@ -231,3 +241,39 @@ void test('A hundred awaited fences of the kernel give all descriptors back', as
   for (const file of files) file.close()
   assert.equal(heldFds(), before)
 })
+
+/** Makes fences by hand; only kernels for tests have it. */
+const SW_SYNC = '/sys/kernel/debug/sync/sw_sync'
+const WITH_SW_SYNC = {
+  skip: existsSync(SW_SYNC) ? false : 'this kernel has no sw_sync (--custom has)',
+}
+
+function newSwFence(timeline: OwnedFd, value: number): KernelSyncFile {
+  const bytes = encodeCreateFenceData({ value, name: '', fence: 0 })
+  const result = native().ioctl(timeline.number, SW_SYNC_IOC_CREATE_FENCE, bytes)
+  assert.equal(result, 0)
+  return importSyncFile(OwnedFd.adopt(decodeCreateFenceData(bytes).fence))
+}
+
+void test(
+  'A fence whose timeline is closed is ready and failed: the status counts [SW-7, SF-18]',
+  WITH_SW_SYNC,
+  async () => {
+    using timeline = openNode(SW_SYNC)
+    using awaited = newSwFence(timeline, 1)
+    using looked = newSwFence(timeline, 2)
+    using both = awaited.merge(looked)
+    using merged = importSyncFile(exportSyncFile(both))
+    const waiting = Promise.all([errorCode(() => awaited.fence.wait()), merged.ready()])
+    timeline.close()
+    assert.deepEqual(await waiting, ['ENOENT', undefined])
+    using fd = exportSyncFile(looked)
+    assert.equal(native().pollNow(fd.number, POLLIN), POLLIN)
+    assert.deepEqual([looked.fence.status, looked.fence.error?.code], ['error', 'ENOENT'])
+    assert.equal(merged.fence.error?.code, 'ENOENT')
+    assert.deepEqual(
+      merged.info().fences.map(({ error }) => error?.code),
+      ['ENOENT', 'ENOENT'],
+    )
+  },
+)

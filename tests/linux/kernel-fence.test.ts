@@ -76,6 +76,17 @@ test('An array of the kernel that does not know of a failure fails with that of 
   putFence(fence)
 })
 
+test('A sync file that lists no fences has its own status [SF-15, SF-18]', () => {
+  using files = new FakeSyncFiles()
+  const { fd, file } = files.make()
+  file.fences = []
+  file.status = -5
+  const { fence } = openKernelFence(fd)
+  assert.equal(fence.error?.code, 'EIO')
+  assert.deepEqual([fence.driverName, fence.timelineName], ['kernel', 'done'])
+  putFence(fence)
+})
+
 test('All that wait are called once, and the watch ends with the signal', async () => {
   using files = new FakeSyncFiles()
   const { fd, file } = files.make()
