@@ -162,7 +162,8 @@ async function main(): Promise<number> {
   })
   const groups = GROUPS.filter(({ name }) => name.includes(values.filter))
   if (values.help || groups.length === 0) {
-    say(`${USAGE} ${GROUPS.map(({ name }) => name).join(', ')}`)
+    const usage = `${USAGE} ${GROUPS.map(({ name }) => name).join(', ')}\n`
+    ;(values.help ? process.stdout : process.stderr).write(usage)
     return values.help ? 0 : 2
   }
   if (!hasProgram('taskset')) {

@@ -122,7 +122,7 @@ test('docs/wire-format.md has the numbers of the source', () => {
 test('docs/cli.md names the options that each command has, and no others', () => {
   const main = fileURLToPath(import.meta.resolve('#src/cli/main.js'))
   const sections = textOf('docs/cli.md').split(/^## /m)
-  for (const command of ['play', 'camera', 'view']) {
+  for (const command of ['play', 'camera', 'view', 'doctor', 'bench']) {
     const help = execFileSync(process.execPath, [main, command, '--help'], { encoding: 'utf8' })
     const section = sections.find((text) => text.startsWith(`dmabuf ${command}`)) ?? ''
     const rows = section.split('\n').filter((line) => line.startsWith('| `--'))

@@ -22,10 +22,10 @@ const RESULTS = {
 
 test('dmabuf bench --help names its options and groups, the kernel’s among them', async () => {
   using folder = scratchFolder()
-  const { code, stderr } = await runDmabuf(['bench', '--help'], folder.path)
+  const { code, stdout } = await runDmabuf(['bench', '--help'], folder.path)
   assert.equal(code, 0)
   for (const word of ['--quick', '--json', '--chart FILE', 'kernel-access', 'kernel-allocations'])
-    assert.ok(stderr.includes(word), word)
+    assert.ok(stdout.includes(word), word)
 })
 
 test('dmabuf bench exits with 2 where no group has the name', async () => {
