@@ -7,6 +7,7 @@
 // frame and read one.
 import { connectFrames, inheritLink, linkPair, openDmaHeap, serveFrames } from 'dmabuf/linux'
 import type { FrameQueue, FrameStream } from 'dmabuf/linux'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answerRounds, endWithStdin, Round, startOther } from './rounds.js'
 
@@ -27,7 +28,9 @@ const shape = {
 async function openFirst(): Promise<Ends> {
   const [outgoing, readByOther] = linkPair()
   const [back, writtenByOther] = linkPair()
-  startOther(cpu, [how, length], [readByOther, writtenByOther])
+  const other = startOther(cpu, [how, length], [readByOther, writtenByOther])
+  // A queue waits some seconds for whoever joins; on a slow machine a program takes longer to start.
+  await once(other.stdout!, 'data')
   const out = await serveFrames(outgoing, shape)
   const incoming = await connectFrames(back)
   while (out.consumers.length === 0) await sleep(1)
@@ -35,6 +38,7 @@ async function openFirst(): Promise<Ends> {
 }
 
 async function openOther(): Promise<Ends> {
+  process.stdout.write('started\n')
   const incoming = await connectFrames(inheritLink(3))
   const out = await serveFrames(inheritLink(4), shape)
   return { out, incoming }
