@@ -1,0 +1,68 @@
+// Goal: the main job with a real camera: its driver writes the frames that both viewers read.
+// Method: `dmabuf play --camera` with vivid, in three processes; its summary is looked at. How fast it is depends on the
+// machine that emulates this one: that is printed, not judged.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
+import { decode } from 'fast-png'
+import type { PlaySummary } from '#src/cli/play/summary.js'
+import { showOnly, vividNode } from '../helpers/vivid.js'
+
+const MAIN = new URL('../../../dist/cli/main.js', import.meta.url).pathname
+const run = promisify(execFile)
+
+let folder = ''
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dmabuf-camera-job-'))
+})
+
+after(() => {
+  rmSync(folder, { recursive: true })
+})
+
+async function play(frames: number, format: string): Promise<PlaySummary> {
+  const asked = ['--size', '640x360', '--fps', '30', '--format', format, '--frames', `${frames}`]
+  const args = ['play', '--camera', vividNode('vid-cap'), ...asked, '--json']
+  const { stdout } = await run(process.execPath, [MAIN, ...args], { cwd: folder })
+  return JSON.parse(stdout) as PlaySummary
+}
+
+test('play --camera lists the cameras', async () => {
+  const { stdout } = await run(process.execPath, [MAIN, 'play', '--camera'])
+  assert.match(stdout, new RegExp(`^${vividNode('vid-cap')}  vivid \\(vivid\\)\n {4}`, 'm'))
+})
+
+test('play --camera: the driver fills the buffers that both viewers read, nothing is copied', async (t) => {
+  showOnly('red')
+  const summary = await play(90, 'NV12')
+  assert.deepEqual(summary.exitCodes, { camera: 0, measure: 0, pictures: 0 })
+  assert.equal(summary.frames, 90)
+  assert.equal(summary.bytesCopied, 0)
+  const { capture } = summary
+  assert.equal(capture?.fourcc, 'NV12')
+  assert.deepEqual([capture.width, capture.height], [640, 360])
+  assert.equal(capture.memory, 'system, imported')
+  const [, measure, pictures] = summary.processes
+  assert.equal(measure?.frames, 90)
+  assert.ok(pictures && pictures.frames > 0)
+  // Both have the same buffers of the kernel's mapped; the camera has none: it never looks.
+  assert.ok(measure.inodes.length > 1)
+  assert.deepEqual(pictures.inodes, measure.inodes)
+  assert.deepEqual(summary.processes[0]?.inodes, [])
+  t.diagnostic(
+    `${capture.framesPerSecond.toFixed(1)} frames a second of 30, ${capture.missed} missed, handoff p50 ${summary.handoffP50Us} µs`,
+  )
+})
+
+test('play --camera: what the viewers drew is what the camera showed', () => {
+  const { data, width } = decode(readFileSync(join(folder, 'contact-sheet.png')))
+  // The first picture begins behind a margin of 12 points.
+  const at = (20 * width + 20) * 3
+  const [red = 0, green = 0, blue = 0] = data.subarray(at, at + 3)
+  assert.ok(red > 245 && green < 10 && blue < 10, `${red} ${green} ${blue}`)
+})
