@@ -337,6 +337,8 @@ export class FrameQueue implements AsyncDisposable {
       this.#counts.queued++
       this.#ring()
       if (status === FENCE_PENDING) this.#awaitFence(slot, fence!)
+      // The frame before this may be free now, and whoever had all others waits for one.
+      if (this.#waiters.length > 0) this.#serveWaiters()
     },
     giveBack: (slot: number): void => {
       this.#counts.cancelled++

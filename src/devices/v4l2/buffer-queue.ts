@@ -173,16 +173,21 @@ export class BufferQueue implements Disposable {
     wake?.()
   }
 
-  /** All buffers leave the driver's hands, and are no buffers of the queue any more. Never throws. */
-  [Symbol.dispose](): void {
+  /** Stops the camera: all buffers leave the driver's hands, filled or not. Never throws. */
+  stop(): void {
     this.wake()
-    if (this.#poll !== undefined) native().pollClose(this.#poll)
-    this.#poll = undefined
     if (this.#node.fd.closed) return
     this.#node.try(VIDIOC_STREAMOFF, encodeQueueType(this.#type))
-    this.#node.try(VIDIOC_REQBUFS, this.#requestBytes(0))
     this.#streams = false
     this.#given = 0
+  }
+
+  /** All buffers leave the driver's hands, and are no buffers of the queue any more. Never throws. */
+  [Symbol.dispose](): void {
+    this.stop()
+    if (this.#poll !== undefined) native().pollClose(this.#poll)
+    this.#poll = undefined
+    if (!this.#node.fd.closed) this.#node.try(VIDIOC_REQBUFS, this.#requestBytes(0))
   }
 
   get #isSplit(): boolean {

@@ -189,6 +189,8 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
       if (DmaBufError.is(error, 'ENODEV')) await this.close()
       throw error
     } finally {
+      // What the driver imported it would keep; its own buffers are the queue's for good.
+      if (this.memory === 'import') this.#parts.queue[Symbol.dispose]()
       this.#use = undefined
     }
   }

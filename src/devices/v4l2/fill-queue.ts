@@ -105,7 +105,7 @@ export class QueueFilling {
       ])
     } finally {
       signal?.removeEventListener('abort', abort)
-      this.#driver[Symbol.dispose]()
+      this.#driver.stop()
       for (const frame of this.#inDriver) frame?.cancel()
     }
     if (signal?.aborted === true) throw signal.reason
