@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 
 /** The program behind `npm run bench`: compiled beside this one, and published with it. */
-const PROGRAM = fileURLToPath(new URL('../../bench/main.js', import.meta.url))
+const PROGRAM = join(import.meta.dirname, '../../bench/main.js')
 
 /** Measures this machine: the bench, in a process of its own. @returns its exit code */
 export function bench(options: readonly string[]): Promise<number> {
