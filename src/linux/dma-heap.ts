@@ -14,7 +14,7 @@ import { openNode } from './open-node.js'
 import { OwnedFd } from './owned-fd.js'
 
 /** Where the kernel's heaps are. */
-export const DMA_HEAP_FOLDER = '/dev/dma_heap'
+export const HEAP_FOLDER = '/dev/dma_heap'
 
 const CONTIGUOUS = 'It is limited to an area that was set aside when the machine started.'
 const SCATTERED =
@@ -34,8 +34,8 @@ export function openDmaHeap(
   options: { readonly maxLengthBytes?: number } = {},
 ): Heap {
   if (!/^[^/\0]+$/.test(name) || name === '.' || name === '..')
-    throw new RangeError(`A heap's name is that of its node in ${DMA_HEAP_FOLDER}: ${name}`)
-  const node = openNode(`${DMA_HEAP_FOLDER}/${name}`)
+    throw new RangeError(`A heap's name is that of its node in ${HEAP_FOLDER}: ${name}`)
+  const node = openNode(`${HEAP_FOLDER}/${name}`)
   return {
     kind: 'dma-heap',
     name,

@@ -4,7 +4,7 @@ import {
   DMA_HEAP_IOCTL_ALLOC,
   encodeAllocationData,
 } from '../../uapi/dma-heap.js'
-import { DMA_HEAP_FOLDER } from '../dma-heap.js'
+import { HEAP_FOLDER } from '../dma-heap.js'
 import { ioctlOnThread } from '../ioctl.js'
 import { PAGE_BYTES } from '../memfd.js'
 import { OwnedFd } from '../owned-fd.js'
@@ -18,13 +18,13 @@ const CLASS = '/sys/class/dma_heap'
 
 /** The paths of the heaps that the kernel has or that there are nodes of; `system` always. */
 export function heapPaths({ files }: Surroundings): string[] {
-  const names = new Set(['system', ...files.names(DMA_HEAP_FOLDER), ...files.names(CLASS)])
-  return [...names].map((name) => `${DMA_HEAP_FOLDER}/${name}`)
+  const names = new Set(['system', ...files.names(HEAP_FOLDER), ...files.names(CLASS)])
+  return [...names].map((name) => `${HEAP_FOLDER}/${name}`)
 }
 
 /** Whether a heap can be opened and gives a page. */
 export async function probeHeap(path: string, surroundings: Surroundings): Promise<Finding> {
-  const name = path.slice(DMA_HEAP_FOLDER.length + 1)
+  const name = path.slice(HEAP_FOLDER.length + 1)
   const kind: NodeKind = {
     option: name === 'system' ? 'CONFIG_DMABUF_HEAPS_SYSTEM' : 'CONFIG_DMABUF_HEAPS_CMA',
     sysfs: `${CLASS}/${name}`,
