@@ -50,9 +50,10 @@ test('play --camera: the driver fills the buffers that both viewers read, nothin
   const [, measure, pictures] = summary.processes
   assert.equal(measure?.frames, 90)
   assert.ok(pictures && pictures.frames > 0)
-  // Both have the same buffers of the kernel's mapped; the camera has none: it never looks.
+  // The measuring viewer has looked at every buffer, the other one at some of them; the camera never looks.
   assert.ok(measure.inodes.length > 1)
-  assert.deepEqual(pictures.inodes, measure.inodes)
+  assert.ok(pictures.inodes.length > 0)
+  assert.ok(pictures.inodes.every((inode) => measure.inodes.includes(inode)))
   assert.deepEqual(summary.processes[0]?.inodes, [])
   t.diagnostic(
     `${capture.framesPerSecond.toFixed(1)} frames a second of 30, ${capture.missed} missed, handoff p50 ${summary.handoffP50Us} µs`,

@@ -134,13 +134,20 @@ function sharedLines(state: PlayState): string[] {
   const copied = `copied    ${bytesCopied(state)} bytes after the camera's write`
   const [first] = seen
   if (first === undefined) return ['shared    -', 'memory    -', copied]
-  const same = seen.every((memory) => memory.inodes.join() === first.inodes.join())
+  // Buffers of the kernel's are mapped when somebody first looks: one may have looked at fewer of them.
+  const most = seen.reduce((a, b) => (b.inodes.length > a.inodes.length ? b : a), first)
+  const isDevice = state.ready?.memory !== undefined
+  const same = seen.every(({ inodes }) =>
+    isDevice
+      ? inodes.every((inode) => most.inodes.includes(inode))
+      : inodes.join() === most.inodes.join(),
+  )
   const pss = seen.reduce((sum, memory) => sum + memory.pssBytes, 0)
   const { buffers = 0, lengthBytes = 0 } = state.ready ?? {}
   const who = `${same ? 'in' : 'NOT the same in'} ${seen.length} processes`
   const pool = bytesText(buffers * lengthBytes)
   return [
-    `shared    inodes ${first.inodes.join(' ')} ${who}`,
+    `shared    inodes ${most.inodes.join(' ')} ${who}`,
     `memory    Pss of the ${seen.length} together ${bytesText(pss)}, the pool is ${pool}`,
     copied,
   ]

@@ -87,16 +87,29 @@ test('A camera that is unplugged ends into() with ENODEV', async () => {
   assert.equal(capture.closed, true)
 })
 
+// Patience that ends looks for free buffers, too: not here.
+const NEVER = { afterMs: 60_000, then: 'wait' } as const
+
 test('Without a viewer the driver goes on: what is published is free again with the next', async () => {
   using camera = new FakeCamera()
   await using capture = camera.capture({ buffers: 3 })
   const { format, lengthBytes, heap } = capture
-  await using queue = createFrameQueue({ format, lengthBytes, heap, buffers: 3 })
+  await using queue = createFrameQueue({
+    format,
+    lengthBytes,
+    heap,
+    buffers: 3,
+    slowConsumer: NEVER,
+  })
   for (let run = 0; run < 2; run++) {
     const filling = capture.into(queue, { frames: 10 })
     for (let shot = 0; shot < 10; shot++) {
       // The newest stays with the queue, for who joins.
-      await until(() => camera.queued.length >= 2)
+      await until(
+        () => camera.queued.length >= 2,
+        () => `no buffer after ${shot} pictures`,
+        5000,
+      )
       camera.shoot()
     }
     await filling
