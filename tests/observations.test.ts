@@ -1,10 +1,10 @@
 // Goal: our descriptors do what Linux was seen to do: the table that tests/kernel holds against the real kernel.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EmulatedMachine } from '../kernel/emulated-machine.js'
-import { differenceOf } from '../kernel/differences.js'
-import { sightsOf, type Value } from '../kernel/observation.js'
-import { observations } from '../kernel/observations/index.js'
+import { EmulatedMachine } from './kernel/emulated-machine.js'
+import { differenceOf } from './kernel/differences.js'
+import { sightsOf, type Value } from './kernel/observation.js'
+import { observations } from './kernel/observations/index.js'
 
 for (const observation of observations)
   test(observation.name, async (t) => {
