@@ -1,9 +1,21 @@
 // Buffers that devices can import: from the kernel's heaps, or made of a memfd's pages. On a machine that has neither it
 // says why, and what to do, and ends well: with memory that only programs can share.
 import { DmaBufError } from 'dmabuf'
-import { createUdmabuf, exportFd, fdInfo, importFd, openHeap, openMemfdHeap } from 'dmabuf/linux'
+import {
+  createUdmabuf,
+  exportFd,
+  fdInfo,
+  importFd,
+  openDmaHeap,
+  openHeap,
+  openMemfdHeap,
+  openUdmabufHeap,
+} from 'dmabuf/linux'
 
 const FRAME_BYTES = 640 * 360 * 2
+
+/** @param {{ maxLengthBytes: number }} options */
+const openSystemHeap = (options) => openDmaHeap('system', options)
 
 function openBest() {
   try {
@@ -40,6 +52,12 @@ if (heap.kind !== 'memfd') {
     ])
     console.log(`${parts.exporterName}: ${parts.lengthBytes} bytes, the second page first`)
     parts.close()
+    // Both by name, with a limit of our own.
+    for (const open of [openUdmabufHeap, openSystemHeap]) {
+      const one = open({ maxLengthBytes: 8192 })
+      one.allocate(8192).close()
+      one.close()
+    }
   } catch (error) {
     if (!DmaBufError.is(error)) throw error
     console.log(error.message)

@@ -1,7 +1,16 @@
 // Buffers that devices can import: from the kernel's heaps, or made of a memfd's pages. On a machine that has neither it
 // says why, and what to do, and ends well: with memory that only programs can share.
 import { DmaBufError } from 'dmabuf'
-import { createUdmabuf, exportFd, fdInfo, importFd, openHeap, openMemfdHeap } from 'dmabuf/linux'
+import {
+  createUdmabuf,
+  exportFd,
+  fdInfo,
+  importFd,
+  openDmaHeap,
+  openHeap,
+  openMemfdHeap,
+  openUdmabufHeap,
+} from 'dmabuf/linux'
 
 const FRAME_BYTES = 640 * 360 * 2
 
@@ -40,6 +49,10 @@ if (heap.kind !== 'memfd') {
       { memory, lengthBytes: 4096 },
     ])
     console.log(`${parts.exporterName}: ${parts.lengthBytes} bytes, the second page first`)
+    // Both by name, with a limit of our own.
+    using system = openDmaHeap('system', { maxLengthBytes: 8192 })
+    using pages = openUdmabufHeap({ maxLengthBytes: 8192 })
+    for (const one of [system, pages]) one.allocate(8192).close()
   } catch (error) {
     if (!DmaBufError.is(error)) throw error
     console.log(error.message)

@@ -1,7 +1,7 @@
 // A DRM device makes a picture and works on it; a fence of the kernel says when it is done. With vgem (`modprobe vgem`)
 // there is such a device on every machine. In JavaScript without `using`.
 import assert from 'node:assert/strict'
-import { openHeap } from 'dmabuf/linux'
+import { exportSyncFile, importSyncFile, isKernelFence, openHeap } from 'dmabuf/linux'
 import { listDrmNodes, openDrm } from 'dmabuf/devices/drm'
 
 function openVgem() {
@@ -25,6 +25,13 @@ async function produce(device) {
     const drawing = device.attachVgemFence(buffer, { write: true })
     assert.equal(buffer.tryBeginCpuAccess('read'), undefined)
 
+    // The same fence as a descriptor, for whatever takes those: Vulkan, a compositor, another process.
+    const waitedFor = buffer.exportSyncFile('read')
+    const fd = exportSyncFile(waitedFor)
+    const received = importSyncFile(fd.dup())
+    console.log('of the kernel:', isKernelFence(received.fence), received.info().status)
+    for (const file of [received, fd, waitedFor]) file.close()
+
     setTimeout(() => drawing.signal(), 50)
     // Waits on the event loop for what the kernel knows of.
     const reading = await buffer.beginCpuAccess('read')
@@ -37,7 +44,7 @@ async function produce(device) {
 
 /**
  * @param {import('dmabuf/devices/drm').DrmDevice} device
- * @param {import('dmabuf').Heap} heap
+ * @param {ReturnType<typeof openHeap>} heap
  */
 function consume(device, heap) {
   const buffer = heap.allocate(640 * 480 * 4)

@@ -1,8 +1,7 @@
 // A DRM device makes a picture and works on it; a fence of the kernel says when it is done. With vgem (`modprobe vgem`)
 // there is such a device on every machine.
 import assert from 'node:assert/strict'
-import type { Heap } from 'dmabuf'
-import { openHeap } from 'dmabuf/linux'
+import { exportSyncFile, importSyncFile, isKernelFence, openHeap } from 'dmabuf/linux'
 import { listDrmNodes, openDrm, type DrmDevice } from 'dmabuf/devices/drm'
 
 function openVgem(): DrmDevice | undefined {
@@ -26,13 +25,19 @@ async function produce(device: DrmDevice): Promise<void> {
   using drawing = device.attachVgemFence(picture, { write: true })
   assert.equal(picture.tryBeginCpuAccess('read'), undefined)
 
+  // The same fence as a descriptor, for whatever takes those: Vulkan, a compositor, another process.
+  using waitedFor = picture.exportSyncFile('read')
+  using fd = exportSyncFile(waitedFor)
+  using received = importSyncFile(fd.dup())
+  console.log('of the kernel:', isKernelFence(received.fence), received.info().status)
+
   setTimeout(() => drawing.signal(), 50)
   // Waits on the event loop for what the kernel knows of.
   using access = await picture.beginCpuAccess('read')
   console.log(`drawn: ${access.bytes.length} bytes, ${pitchBytes} for each row`)
 }
 
-function consume(device: DrmDevice, heap: Heap): void {
+function consume(device: DrmDevice, heap: ReturnType<typeof openHeap>): void {
   using buffer = heap.allocate(640 * 480 * 4)
   // The device has it until the last import is closed; the handle is for ioctls of your own.
   using imported = device.import(buffer)

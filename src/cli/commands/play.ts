@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { InputError } from '../media/input-error.js'
 import { cameras } from './cameras.js'
 import { compareHandoff, type Comparison } from '../play/compare.js'
 import { dashboard, pictureSize, plainLine } from '../play/dashboard.js'
@@ -27,6 +28,7 @@ const LINE_MS = 1000
 
 /** Plays a clip through three processes that share its frames. @returns the exit code */
 export async function play(input: string | undefined, flags: PlayFlags): Promise<number> {
+  checkFlags(input, flags)
   if (flags.camera === true) return cameras(flags.json)
   const screen = process.stdout.isTTY && !flags.json ? new LiveScreen(process.stdout) : undefined
   const stopped = new AbortController()
@@ -66,6 +68,14 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
   else if (summary.frames > 0) process.stdout.write(`${summaryLines(summary).join('\n')}\n`)
   return failed ? 1 : 0
+}
+
+function checkFlags(input: string | undefined, flags: PlayFlags): void {
+  if (flags.camera === undefined) {
+    for (const name of ['size', 'fps', 'format'] as const)
+      if (flags[name] !== undefined)
+        throw new InputError(`--${name} is for cameras: say which with --camera /dev/video0`)
+  } else if (input !== undefined) throw new InputError('Play a clip or a camera, not both')
 }
 
 function deviceOf({ camera, size, fps, format }: PlayFlags): DeviceChoice | undefined {

@@ -103,3 +103,17 @@ test('play leaves no process and no folder behind when it is interrupted', async
   for (const child of children.split(' ')) assert.equal(existsSync(`/proc/${child}`), false)
   assert.deepEqual(readdirSync(temporary.path), [])
 })
+
+for (const [args, message] of [
+  [['--size', '640x360'], /--size is for cameras/],
+  [['--fps', '30'], /--fps is for cameras/],
+  [['--format', 'YUYV'], /--format is for cameras/],
+  [['--camera', '/dev/video0', 'clip.y4m'], undefined],
+] as const)
+  test(`play refuses ${args.join(' ')} in one line`, async () => {
+    using folder = scratchFolder()
+    const { code, stderr } = await runDmabuf(['play', ...args], folder.path)
+    assert.equal(code, 1)
+    assert.match(stderr, message ?? /a clip or a camera, not both/)
+    assert.equal(stderr.trim().split('\n').length, 1)
+  })
