@@ -12,6 +12,7 @@ import { ioctl } from './ioctl.js'
 import { bufferOfKernelFd, named } from './kernel-buffer.js'
 import { createMemfd, statFd } from './memfd.js'
 import { fdOf } from './memory-of-fd.js'
+import { MapMode, native } from './native.js'
 import { openNode } from './open-node.js'
 import { OwnedFd } from './owned-fd.js'
 
@@ -22,6 +23,9 @@ const LIMITED = 'A buffer has 64 MiB at most, unless /sys/module/udmabuf/paramet
 const UNATTACHED =
   'The start of an access does nothing for caches while no device is attached: only devices that see what the CPU sees.'
 const SCATTERED = 'It is in pages: a device that needs one piece and has no IOMMU cannot import it.'
+
+/** What the kernel makes one buffer of by default. */
+const MOST_TOUCHED_BYTES = 64 * 1024 * 1024
 
 /** A part of some memory, in whole pages. */
 export interface MemoryPart {
@@ -35,7 +39,8 @@ export interface MemoryPart {
 
 /**
  * A dma-buf of parts of memfds, one after the other, in any order and as often as you like: a device that imports it
- * sees the pages themselves, as does whoever has the memfds mapped. They cannot be sealed against writing while it
+ * sees the pages themselves, as does whoever has the memfds mapped. Pages beyond the first 64 MiB of a memfd that were
+ * reserved with fallocate have to have been touched before: others have what was in them. They cannot be sealed against writing while it
  * lives.
  *
  * @kernel UDMABUF_CREATE_LIST
@@ -51,6 +56,7 @@ export function createUdmabuf(
   options: { name?: string } = {},
 ): DmaBuf {
   using node = openNode(UDMABUF_NODE)
+  for (const part of parts) touchPart(part)
   return named(bufferOf(node, parts), options.name)
 }
 
@@ -70,6 +76,7 @@ export function openUdmabufHeap(options: { readonly maxLengthBytes?: number } = 
       const rounded = heapLength(lengthBytes)
       checkHeapLimit(rounded, options.maxLengthBytes)
       using memory = createMemfd(name ?? 'udmabuf', rounded)
+      touch(memory, rounded)
       return named(bufferOf(node, [{ memory, lengthBytes: rounded }]), name)
     },
     close: () => node.close(),
@@ -91,8 +98,31 @@ const REQUIREMENTS =
   'each a memfd that is sealed against shrinking and not against writing, in whole pages within its length; ' +
   'at most /sys/module/udmabuf/parameters/list_limit parts and size_limit_mb together'
 
+function memoryFd(memory: OwnedFd | DmaBuf): OwnedFd {
+  return memory instanceof DmaBuf ? fdOf(memory, 'createUdmabuf') : memory
+}
+
+/**
+ * Lets pages be cleared that are reserved (fallocate) and were never touched. Linux 6.12 takes them for a buffer with what
+ * was in them before, and clears them, and what was written to the buffer, when somebody touches the memfd. What
+ * cannot be mapped the kernel refuses after this, with its reason.
+ *
+ * @rule UDM-8
+ */
+function touch(fd: OwnedFd, lengthBytes: number): void {
+  const mapping = native().map(fd.number, lengthBytes, MapMode.readOnly)
+  if (typeof mapping !== 'number') native().unmap(mapping)
+}
+
+/** Only of memory that is not much longer than a buffer may be: all before the part is touched, too. */
+function touchPart({ memory, offsetBytes = 0, lengthBytes }: MemoryPart): void {
+  const fd = memoryFd(memory)
+  const end = lengthBytes === undefined ? statFd(fd).lengthBytes : offsetBytes + lengthBytes
+  if (Number.isSafeInteger(end) && end > 0 && end <= MOST_TOUCHED_BYTES) touch(fd, end)
+}
+
 function itemOf({ memory, offsetBytes = 0, lengthBytes }: MemoryPart): UdmabufItem {
-  const fd = memory instanceof DmaBuf ? fdOf(memory, 'createUdmabuf') : memory
+  const fd = memoryFd(memory)
   const length = lengthBytes ?? Math.max(0, statFd(fd).lengthBytes - offsetBytes)
   return {
     memfd: fd.number,

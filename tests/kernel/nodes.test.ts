@@ -25,7 +25,7 @@ void test('A node whose number no heap has is ENXIO; a name that no heap has is 
   const { rdev } = statSync('/dev/dma_heap/system')
   const major = String((rdev >> 8) & 0xfff)
   try {
-    for (const minor of ['1', '77', '127', '200']) {
+    for (const minor of ['77', '127', '200']) {
       const path = join(folder, minor)
       execFileSync('mknod', [path, 'c', major, minor])
       assert.equal(openError(path), 'ENXIO', minor)
