@@ -92,9 +92,13 @@ export class PageFrames {
     const longest = longestSegment(requirement)
     const aligned = roundDown(longest, requirement.alignBytes)
     let runs = this.#gather(needed, requirement, longest)
-    // Segments that end where the next can begin leave no gaps: more of them, but more memory.
-    if (runs === undefined && aligned > 0 && aligned < longest)
-      runs = this.#gather(needed, requirement, aligned)
+    // Segments that end where the next can begin leave no gaps: more of them, but more memory. As few longer ones
+    // as the number of segments allows.
+    if (runs === undefined && aligned > 0 && aligned < longest) {
+      const beyond = needed - requirement.maxSegments * aligned
+      const longer = Math.max(0, Math.ceil(beyond / (longest - aligned)))
+      runs = this.#gather(needed, requirement, longest, { longer, rest: aligned })
+    }
     if (runs === undefined)
       throw new DmaBufError(
         'ENOMEM',
@@ -153,11 +157,17 @@ export class PageFrames {
   }
 
   // Largest pieces first, so that they are few. Takes nothing where it cannot take all.
-  #gather(needed: number, requirement: Requirement, longest: number): Segment[] | undefined {
+  #gather(
+    needed: number,
+    requirement: Requirement,
+    longest: number,
+    mix: { readonly longer: number; readonly rest: number } = { longer: Infinity, rest: 0 },
+  ): Segment[] | undefined {
     const runs: Segment[] = []
     let left = needed
     while (left > 0 && longest > 0 && runs.length < requirement.maxSegments) {
-      const size = this.#largest(Math.min(left, longest), requirement)
+      const most = runs.length < mix.longer ? longest : mix.rest
+      const size = this.#largest(Math.min(left, most), requirement)
       if (size === 0) break
       const address = this.#highest(size, requirement)
       this.#take(address, size)

@@ -163,6 +163,20 @@ test('dmaMemory reads the memory of the system [SG-6]', () => {
   placement.free()
 })
 
+test('Segments of two lengths are mixed where neither length alone has room [ATT-34]', () => {
+  const frames = new PageFrames({ sizeBytes: 39 * PAGE })
+  // Fifteen pages are in reach, segments begin at even ones: two of three pages and three of two make twelve.
+  const requirement = need({
+    maxSegmentBytes: 3 * PAGE,
+    maxSegments: 5,
+    addressMask: 16 * PAGE - 1,
+    alignBytes: 2 * PAGE,
+  })
+  const { segments } = frames.place(12 * PAGE, requirement, backing)
+  const lengths = segments.map(({ lengthBytes }) => lengthBytes / PAGE)
+  assert.deepEqual(lengths.sort(), [2, 2, 2, 3, 3])
+})
+
 test('Random devices get memory that suits each of them, or there is none [ATT-34]', () => {
   const range = { startAddress: PAGE, endAddress: 40 * PAGE }
   fc.assert(
