@@ -25,10 +25,16 @@ export async function kernelAccessCosts(effort: Effort): Promise<readonly Measur
       return [call, more] as const
     }),
   )
+  const unseen = BUFFERS.map(([source, name]) => {
+    const call = access(`sync-${source}`, `${name}, bytes not looked at`, 'bracket', source)
+    const more = moreThan(`${call.id}-more`, 'the same without `bytes`, more than C', MOST_MORE_US)
+    return [{ ...call, ours: 'sync' }, more] as const
+  })
   const thread = access('thread-heap', 'system heap, on a thread', 'bracket', 'heap')
   return timeCalls(
     [
       ...brackets,
+      ...unseen,
       [
         { ...thread, ours: 'thread' },
         ratioTo('thread-times', "beginCpuAccess({ blocking: 'thread' }), times C without one"),

@@ -48,6 +48,13 @@ function bracket(buffer: DmaBuf): Operation {
   }
 }
 
+/** The bracket alone: what the kernel is told. */
+function syncs(buffer: DmaBuf): Operation {
+  return () => {
+    buffer.tryBeginCpuAccess('read')!.end()
+  }
+}
+
 function bracketOnThread(buffer: DmaBuf): Operation {
   return async () => {
     const access = await buffer.beginCpuAccess('read', { blocking: 'thread' })
@@ -120,6 +127,7 @@ function open(): Operation {
   const buffer = allocate()
   held.push(buffer)
   if (operation === 'bracket') return bracket(buffer)
+  if (operation === 'sync') return syncs(buffer)
   if (operation === 'thread') return bracketOnThread(buffer)
   if (operation === 'attached') {
     const { device, imported } = importInto(buffer)
