@@ -5,7 +5,13 @@
  *
  * @module
  */
-export type { Access, Bytes, CpuView, ViewLifetime } from './core/buffer/access.js'
+export type {
+  Access,
+  Bytes,
+  CpuAccessOptions,
+  CpuView,
+  ViewLifetime,
+} from './core/buffer/access.js'
 export type { MapOptions } from './core/buffer/map-attachment.js'
 export { Attachment } from './core/buffer/attachment.js'
 export type { ImporterOps } from './core/buffer/attachment-ops.js'

@@ -1,5 +1,9 @@
+/** A part of the machine. */
+export type CapabilityGroup =
+  'machine' | 'memory' | 'heaps' | 'fences' | 'drm' | 'video' | 'debugging'
+
 /** The parts of a machine, in the order in which they are told. */
-export const CAPABILITY_GROUPS = [
+export const CAPABILITY_GROUPS: readonly CapabilityGroup[] = [
   'machine',
   'memory',
   'heaps',
@@ -7,10 +11,7 @@ export const CAPABILITY_GROUPS = [
   'drm',
   'video',
   'debugging',
-] as const
-
-/** A part of the machine. */
-export type CapabilityGroup = (typeof CAPABILITY_GROUPS)[number]
+]
 
 /** One thing that a machine offers, or refuses. */
 export interface Capability {
