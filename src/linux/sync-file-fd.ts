@@ -2,7 +2,7 @@ import { DmaBufError } from '../core/errors.js'
 import { isFenceArray, type FenceArray } from '../core/fence/fence-array.js'
 import { nameOf } from '../core/fence/fence-access.js'
 import { containedFence, walkChain, type FenceChain } from '../core/fence/fence-chain.js'
-import { getFence, putFence, type Fence } from '../core/fence/fence.js'
+import { Fence, getFence, putFence } from '../core/fence/fence.js'
 import { createSyncFile, SyncFile } from '../core/sync-file.js'
 import { isKernelFence, openKernelFence, syncFileOf, type KernelFence } from './kernel-fence.js'
 import type { OwnedFd } from './owned-fd.js'
@@ -50,6 +50,7 @@ export function importSyncFile(fd: OwnedFd): KernelSyncFile {
  */
 export function exportSyncFile(file: SyncFile | KernelFence | FenceArray | FenceChain): OwnedFd {
   const fence = file instanceof SyncFile ? file.fence : file
+  if (!(fence instanceof Fence)) throw new TypeError('Export a sync file or a fence of the kernel')
   const leaves = kernelLeaves(fence)
   if (leaves === undefined)
     throw refused(

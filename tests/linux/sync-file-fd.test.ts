@@ -161,6 +161,14 @@ test('exportSyncFile leaves out what this program has finished, and has nothing 
   putFence(chain)
 })
 
+test('exportSyncFile says what it takes', () => {
+  for (const wrong of [{}, undefined, 3])
+    assert.throws(() => exportSyncFile(wrong as never), {
+      name: 'TypeError',
+      message: 'Export a sync file or a fence of the kernel',
+    })
+})
+
 test('exportSyncFile of a closed file is EBADF', () => {
   using files = new FakeSyncFiles()
   const syncFile = importSyncFile(files.make().fd)
