@@ -90,8 +90,8 @@ export async function lendAccess<T>(
   options: CpuAccessOptions & { readonly lengthBytes: number },
 ): Promise<T> {
   const direction = directionOf(access)
-  if (object.ops.beginCpuAccess !== undefined || object.knownReservation !== undefined)
-    await beginSync(object, direction, options)
+  const waiting = startSync(object, direction, options)
+  if (waiting !== undefined) await waiting
   let result: T
   try {
     const view = openView(object, access, 'loan', options.lengthBytes)
