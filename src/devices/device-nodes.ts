@@ -16,7 +16,8 @@ export function deviceNodes(folder: string, prefix: string): string[] {
   return numbers.sort((a, b) => a - b).map((number) => join(folder, `${prefix}${number}`))
 }
 
-function namesIn(folder: string): string[] {
+/** The names in a folder; none where it cannot be read. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
   } catch {

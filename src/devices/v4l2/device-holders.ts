@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { namesIn } from '../device-nodes.js'
 
 /** A process that has a device open. */
 export interface DeviceHolder {
@@ -57,13 +58,5 @@ function commandOf(folder: string): string {
       : visible
   } catch {
     return '?'
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }
