@@ -8,6 +8,7 @@ import { encodeControl, VIDIOC_S_CTRL } from '#src/uapi/videodev2.js'
 const CLASS = '/sys/class/video4linux'
 const DRIVER = '/sys/bus/platform/drivers/vivid'
 const VM = '/run/kernel-vm'
+const VIVID_MODULE = `${VM}/modules/vivid.ko`
 
 /** Numbers of vivid's own controls. */
 const CONTROLS = {
@@ -25,6 +26,9 @@ export const PATTERN = { black: 5, white: 6, red: 7 } as const
 
 /** Whether the virtual camera is here: only in the VM. */
 export const hasVivid = existsSync(DRIVER)
+
+/** Whether it can be loaded with other parameters: in the VM's ordinary kernel it is a module. */
+export const canReloadVivid = existsSync(VIVID_MODULE)
 
 /** The path of one of vivid's nodes, as `vid-cap` or `meta-cap`; its number differs from boot to boot. */
 export function vividNode(kind: string): string {
@@ -62,7 +66,7 @@ export function unplugVivid(): AsyncDisposable {
 export async function reloadVivid(parameters: string): Promise<AsyncDisposable> {
   const load = async (...words: string[]): Promise<void> => {
     execFileSync(`${VM}/bin/rmmod`, ['vivid'])
-    execFileSync(`${VM}/bin/insmod`, [`${VM}/modules/vivid.ko`, ...words])
+    execFileSync(`${VM}/bin/insmod`, [VIVID_MODULE, ...words])
     await untilThere()
   }
   await load(parameters)

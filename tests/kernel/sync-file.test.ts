@@ -260,12 +260,14 @@ void test(
   WITH_SW_SYNC,
   async () => {
     using timeline = openNode(SW_SYNC)
+    using other = openNode(SW_SYNC)
     using awaited = newSwFence(timeline, 1)
-    using looked = newSwFence(timeline, 2)
+    using looked = newSwFence(other, 1)
     using both = awaited.merge(looked)
     using merged = importSyncFile(exportSyncFile(both))
     const waiting = Promise.all([errorCode(() => awaited.fence.wait()), merged.ready()])
     timeline.close()
+    other.close()
     assert.deepEqual(await waiting, ['ENOENT', undefined])
     using fd = exportSyncFile(looked)
     assert.equal(native().pollNow(fd.number, POLLIN), POLLIN)
