@@ -13,13 +13,18 @@ const WRITABLE = 2
  */
 export class FdWatch implements Disposable {
   readonly #fd: OwnedFd
+  readonly #what: string
   /** Each with the events it waits for. */
   readonly #waiters = new Map<() => void, number>()
   #poll: PollHandle | undefined
 
-  /** @param fd - borrowed: close the watch before it */
-  constructor(fd: OwnedFd) {
+  /**
+   * @param fd - borrowed: close the watch before it
+   * @param what - it is, for errors
+   */
+  constructor(fd: OwnedFd, what = 'a descriptor') {
     this.#fd = fd
+    this.#what = what
   }
 
   /**
@@ -69,13 +74,17 @@ export class FdWatch implements Disposable {
     if (wanted === 0 && this.#poll === undefined) return
     const events =
       ((wanted & POLLIN) === 0 ? 0 : READABLE) | ((wanted & POLLOUT) === 0 ? 0 : WRITABLE)
-    check(native().pollStart((this.#poll ??= this.#open()), events), 'poll', cannotWatch)
+    this.#check(native().pollStart((this.#poll ??= this.#open()), events))
   }
 
   #open(): PollHandle {
     const poll = native().pollOpen(this.#fd.number, (ready) => this.#wake(ready), PollMode.events)
-    if (typeof poll === 'number') check(poll, 'poll', cannotWatch)
+    if (typeof poll === 'number') this.#check(poll)
     return poll as PollHandle
+  }
+
+  #check(result: number): void {
+    if (result < 0) check(result, 'poll', () => `Cannot watch ${this.#what}`)
   }
 
   #wake(ready: number): void {
@@ -89,8 +98,4 @@ export class FdWatch implements Disposable {
     this.#start()
     for (const wake of woken) wake()
   }
-}
-
-function cannotWatch(): string {
-  return 'Cannot watch a descriptor'
 }

@@ -24,8 +24,12 @@ export function ioctl(
   argument: Uint8Array | number,
   purpose: Purpose,
 ): number {
-  const result = native().ioctl(fd.number, request, argument, purpose.addresses ?? [])
-  return check(result, purpose.operation, () => purpose.message())
+  const { addresses } = purpose
+  const result =
+    addresses === undefined
+      ? native().ioctl(fd.number, request, argument)
+      : native().ioctl(fd.number, request, argument, addresses)
+  return result >= 0 ? result : check(result, purpose.operation, () => purpose.message())
 }
 
 /**

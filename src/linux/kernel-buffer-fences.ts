@@ -3,14 +3,30 @@ import {
   decodeSyncFileArgument,
   DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
   DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+  DMA_BUF_SYNC_FILE_BYTES,
   DMA_BUF_SYNC_READ,
   DMA_BUF_SYNC_RW,
   encodeSyncFileArgument,
 } from '../uapi/dma-buf.js'
-import { ioctl } from './ioctl.js'
+import { Struct } from '../uapi/struct.js'
+import { ioctl, type Purpose } from './ioctl.js'
 import { openKernelFence, type KernelFence } from './kernel-fence.js'
+import { native } from './native.js'
 import { OwnedFd } from './owned-fd.js'
+import { isSyncFileOver } from './sync-file-calls.js'
 import { kernelLeaves, mergeLeaves } from './sync-file-fd.js'
+
+/** Calls are over when they return: one will do for all. */
+const argument = Struct.ofSize(DMA_BUF_SYNC_FILE_BYTES)
+
+const EXPORT: Purpose = {
+  operation: 'export sync file',
+  message: () => 'Cannot take the fences of a buffer out of the kernel',
+}
+const IMPORT: Purpose = {
+  operation: 'import sync file',
+  message: () => 'Cannot put a fence into a buffer in the kernel',
+}
 
 /**
  * What an access to a dma-buf has to wait for in the kernel, as it is now.
@@ -23,12 +39,15 @@ import { kernelLeaves, mergeLeaves } from './sync-file-fd.js'
  * @throws {DmaBufError} EMFILE, ENOMEM; ENOTTY before Linux 6.0
  */
 export function exportKernelFence(dmaBuf: OwnedFd, write: boolean): KernelFence | undefined {
-  const bytes = encodeSyncFileArgument({ flags: flagsOf(write), fd: -1 })
-  ioctl(dmaBuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, bytes, {
-    operation: 'export sync file',
-    message: () => 'Cannot take the fences of a buffer out of the kernel',
-  })
-  const { fence } = openKernelFence(OwnedFd.adopt(decodeSyncFileArgument(bytes).fd))
+  const bytes = encodeSyncFileArgument({ flags: flagsOf(write), fd: -1 }, argument)
+  ioctl(dmaBuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, bytes, EXPORT)
+  const { fd } = decodeSyncFileArgument(argument)
+  // Most buffers have nothing pending, and are asked often.
+  if (isSyncFileOver(fd)) {
+    native().close(fd)
+    return undefined
+  }
+  const { fence } = openKernelFence(OwnedFd.adopt(fd))
   if (fence.status !== 'signaled') return fence
   putFence(fence)
   return undefined
@@ -50,11 +69,8 @@ export function importKernelFence(dmaBuf: OwnedFd, fence: Fence, write: boolean)
   if (leaves === undefined) return false
   using file = mergeLeaves(leaves, '')
   if (file === undefined) return true
-  const bytes = encodeSyncFileArgument({ flags: flagsOf(write), fd: file.number })
-  ioctl(dmaBuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, bytes, {
-    operation: 'import sync file',
-    message: () => 'Cannot put a fence into a buffer in the kernel',
-  })
+  const bytes = encodeSyncFileArgument({ flags: flagsOf(write), fd: file.number }, argument)
+  ioctl(dmaBuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, bytes, IMPORT)
   return true
 }
 

@@ -2,8 +2,9 @@ import { DmaBufError, errnoName } from '../core/errors.js'
 import { allocateContext } from '../core/fence/context.js'
 import type { FenceOps, FenceState } from '../core/fence/fence-ops.js'
 import { Fence, signalFence } from '../core/fence/fence.js'
+import { POLLIN } from '../uapi/file.js'
 import type { FenceInfo } from '../uapi/sync-file.js'
-import { check, native, PollMode, type PollHandle } from './native.js'
+import { FdWatch } from './fd-watch.js'
 import type { OwnedFd } from './owned-fd.js'
 import {
   readSyncFile,
@@ -11,8 +12,6 @@ import {
   setSyncFileDeadline,
   type SyncFileDetails,
 } from './sync-file-calls.js'
-
-const READABLE = 1
 
 let look: (fence: Fence) => boolean
 let watch: (fence: Fence) => boolean
@@ -22,6 +21,7 @@ let states: (fence: Fence) => readonly FenceState[] | undefined
 let deadline: (fence: Fence, deadlineNs: number) => void
 let fdOf: (fence: KernelFence) => OwnedFd
 
+/** The ops of all: only their names differ. */
 const OPS = {
   owner: 'the kernel',
   enableSignaling: (fence: Fence) => watch(fence),
@@ -45,7 +45,7 @@ const OPS = {
  */
 export class KernelFence extends Fence {
   readonly #fd: OwnedFd
-  #watch: PollHandle | undefined
+  #watch: FdWatch | undefined
   /** How the fences behind it stood when all were done. */
   #last: readonly FenceState[] | undefined
 
@@ -78,19 +78,19 @@ export class KernelFence extends Fence {
 
   #watchIt(): boolean {
     if (this.#look()) return false
-    const cannot = (): string => 'Cannot watch a sync file'
-    const poll = native().pollOpen(this.#fd.number, () => this.#ready(), PollMode.events)
-    if (typeof poll === 'number') check(poll, 'fence', cannot)
-    this.#watch = poll as PollHandle
-    check(native().pollStart(this.#watch, READABLE), 'fence', cannot)
+    this.#watchOnce((this.#watch = new FdWatch(this.#fd, 'a sync file')))
     return true
   }
 
+  #watchOnce(watch: FdWatch): void {
+    watch.once(POLLIN, () => this.#ready(watch))
+  }
+
   // Called by the event loop.
-  #ready(): void {
-    if (this.#watch === undefined) return
+  #ready(watch: FdWatch): void {
     try {
-      this.#look()
+      // Readable is not signalled: it is looked at again then.
+      if (!this.#look()) this.#watchOnce(watch)
     } catch (error) {
       // Somebody closed the descriptor by its number.
       this.#unwatch()
@@ -99,8 +99,7 @@ export class KernelFence extends Fence {
   }
 
   #unwatch(): void {
-    if (this.#watch === undefined) return
-    native().pollClose(this.#watch)
+    this.#watch?.[Symbol.dispose]()
     this.#watch = undefined
   }
 

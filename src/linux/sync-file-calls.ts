@@ -2,17 +2,20 @@ import { DmaBufError, errnoName } from '../core/errors.js'
 import {
   decodeFenceInfo,
   decodeFileInfo,
+  decodeFileStatus,
   decodeMergeData,
   encodeFileInfo,
   encodeMergeData,
   encodeSetDeadline,
   SYNC_FENCE_INFO_BYTES,
+  SYNC_FILE_INFO_BYTES,
   SYNC_IOC_FILE_INFO,
   SYNC_IOC_MERGE,
   SYNC_IOC_SET_DEADLINE,
   type FenceInfo,
   type FileInfo,
 } from '../uapi/sync-file.js'
+import { Struct } from '../uapi/struct.js'
 import { ioctl } from './ioctl.js'
 import { native } from './native.js'
 import { OwnedFd } from './owned-fd.js'
@@ -22,6 +25,14 @@ const ARRAY_OFFSET = 48
 
 /** More fences than any driver puts into one file: 5 MB of answers. */
 const MAX_FENCES = 65_536
+
+const EINVAL = 22
+
+const HOW_MANY = question(0)
+const WHICH_ONE = question(1)
+
+/** Question and answer. Calls are over when they return: one will do for all. */
+const info = Struct.ofSize(SYNC_FILE_INFO_BYTES)
 
 /** How often the number of fences may change while they are read. */
 const MAX_TRIES = 8
@@ -44,22 +55,34 @@ export interface SyncFileDetails {
  * @throws {DmaBufError} EINVAL where the descriptor is no sync_file; EBADF; EAGAIN where its fences change all the time
  */
 export function readSyncFile(fd: OwnedFd): SyncFileDetails {
+  // Most have one fence, whose status is that of the file: one call. Of several it would be that of the worst.
+  const single = readFences(fd.number, 1)
+  if (single?.fences.length === 1) return single
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const { name, status, fenceCount } = fileInfo(fd, 0)
+    const { status, fenceCount } = readStatus(fd.number)
     if (fenceCount > MAX_FENCES) break
-    const array = new Uint8Array(fenceCount * SYNC_FENCE_INFO_BYTES)
-    const found = fenceCount === 0 ? 0 : readFences(fd, array)
-    // More by now than there was room for.
-    if (found === undefined) continue
-    const fences = Array.from({ length: found }, (_, index) => fenceAt(array, index))
-    return { name, status, fences }
+    const details = readFences(fd.number, Math.max(fenceCount, 1))
+    if (details !== undefined) return { ...details, status }
   }
   throw new DmaBufError('EAGAIN', 'file info', 'The fences of a sync file never stay the same')
 }
 
 /** The status alone, of the file's own fence: one call. @rule SF-18 */
 export function readSyncFileStatus(fd: OwnedFd): number {
-  return fileInfo(fd, 0).status
+  return readStatus(fd.number).status
+}
+
+/**
+ * Whether one fence at most is behind a sync_file, which has signalled without an error: one call, for descriptors
+ * that nobody owns yet. An array of fences may not know that one of them failed: it has to be read.
+ *
+ * @rule SF-18
+ * @param fd - borrowed
+ */
+export function isSyncFileOver(fd: number): boolean {
+  if (askHowMany(fd) < 0) return false
+  const { status, fenceCount } = decodeFileStatus(info)
+  return status === 1 && fenceCount <= 1
 }
 
 /**
@@ -96,27 +119,39 @@ function kernelTime(ns: number): bigint {
   return BigInt(Math.trunc(ns))
 }
 
-function fileInfo(fd: OwnedFd, fenceCount: number): FileInfo {
-  const bytes = encodedRequest(fenceCount)
-  const result = native().ioctl(fd.number, SYNC_IOC_FILE_INFO, bytes)
-  if (result >= 0) return decodeFileInfo(bytes)
-  // Whatever another driver answers to a number that is not its own.
-  const code = result === -EBADF ? 'EBADF' : 'EINVAL'
-  const message = `The descriptor is no sync file: it answers ${errnoName(-result)}`
-  throw new DmaBufError(code, 'file info', message, { rule: 'SF-3' })
+function readStatus(fd: number): Pick<FileInfo, 'status' | 'fenceCount'> {
+  const result = askHowMany(fd)
+  return result < 0 ? refuse(result) : decodeFileStatus(info)
 }
 
-// How many there are in the array; undefined where there was no room for all.
-function readFences(fd: OwnedFd, array: Uint8Array): number | undefined {
-  const room = array.length / SYNC_FENCE_INFO_BYTES
-  const bytes = encodedRequest(room)
-  const result = native().ioctl(fd.number, SYNC_IOC_FILE_INFO, bytes, [ARRAY_OFFSET, array])
+function askHowMany(fd: number): number {
+  info.bytes.set(HOW_MANY)
+  return native().ioctl(fd, SYNC_IOC_FILE_INFO, info.bytes)
+}
+
+// Undefined where there are more than there is room for.
+function readFences(fd: number, room: number): SyncFileDetails | undefined {
+  const array = new Uint8Array(room * SYNC_FENCE_INFO_BYTES)
+  info.bytes.set(room === 1 ? WHICH_ONE : question(room))
+  const result = native().ioctl(fd, SYNC_IOC_FILE_INFO, info.bytes, [ARRAY_OFFSET, array])
   if (result === -EINVAL) return undefined
-  if (result >= 0) return Math.min(room, decodeFileInfo(bytes).fenceCount)
-  throw new DmaBufError(errnoName(-result), 'file info', 'Cannot read the fences of a sync file')
+  if (result < 0) return refuse(result)
+  const { name, status, fenceCount } = decodeFileInfo(info)
+  const length = Math.min(room, fenceCount)
+  return { name, status, fences: Array.from({ length }, (_, index) => fenceAt(array, index)) }
 }
 
-function encodedRequest(fenceCount: number): Uint8Array {
+// What is no error of sync files is what another driver answers to a number that is not its own.
+function refuse(result: number): never {
+  const answer = errnoName(-result)
+  const isKnown = answer === 'EBADF' || answer === 'ENOMEM'
+  const message = isKnown
+    ? 'Cannot ask a sync file'
+    : `The descriptor is no sync file: it answers ${answer}`
+  throw new DmaBufError(isKnown ? answer : 'EINVAL', 'file info', message, { rule: 'SF-3' })
+}
+
+function question(fenceCount: number): Uint8Array {
   const pad = 0
   return encodeFileInfo({ name: '', status: 0, flags: 0, fenceCount, pad, fencesAddress: 0n })
 }
@@ -125,6 +160,3 @@ function fenceAt(array: Uint8Array, index: number): FenceInfo {
   const at = index * SYNC_FENCE_INFO_BYTES
   return decodeFenceInfo(array.subarray(at, at + SYNC_FENCE_INFO_BYTES))
 }
-
-const EBADF = 9
-const EINVAL = 22

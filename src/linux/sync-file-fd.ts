@@ -54,11 +54,13 @@ export function exportSyncFile(file: SyncFile | KernelFence | FenceArray | Fence
   const leaves = kernelLeaves(fence)
   if (leaves === undefined)
     throw refused(
-      `Only fences of the kernel enter the kernel, all of them, not the first of several: ${nameOf(fence)}`,
+      `Only fences of the kernel enter the kernel, all of them, not the first of several: ${nameOf(fence)}. Wait for it here, and hand the work on then`,
     )
   const merged = mergeLeaves(leaves, file instanceof SyncFile ? file.name : '')
   if (merged !== undefined) return merged
-  throw refused(`Nothing is left that the kernel waits for: ${nameOf(fence)} is done`)
+  throw refused(
+    `Nothing is left to wait for: ${nameOf(fence)} was this program's, and is done. Give no descriptor: tell the other side not to wait`,
+  )
 }
 
 /**

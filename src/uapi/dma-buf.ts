@@ -80,12 +80,15 @@ export interface SyncFileArgument {
 }
 
 /** `struct dma_buf_export_sync_file` or `struct dma_buf_import_sync_file` of its bytes. */
-export function decodeSyncFileArgument(bytes: Uint8Array): SyncFileArgument {
+export function decodeSyncFileArgument(bytes: Uint8Array | Struct): SyncFileArgument {
   const struct = Struct.over(bytes, DMA_BUF_SYNC_FILE_BYTES)
   return { flags: struct.u32(0), fd: struct.s32(4) }
 }
 
-/** The bytes of `struct dma_buf_export_sync_file` or `struct dma_buf_import_sync_file`. */
-export function encodeSyncFileArgument({ flags, fd }: SyncFileArgument): Uint8Array {
-  return Struct.ofSize(DMA_BUF_SYNC_FILE_BYTES).setU32(0, flags).setS32(4, fd).bytes
+/** The bytes of `struct dma_buf_export_sync_file` or `struct dma_buf_import_sync_file`. @param into - used again */
+export function encodeSyncFileArgument(
+  { flags, fd }: SyncFileArgument,
+  into = Struct.ofSize(DMA_BUF_SYNC_FILE_BYTES),
+): Uint8Array {
+  return into.setU32(0, flags).setS32(4, fd).bytes
 }

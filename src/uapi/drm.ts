@@ -106,9 +106,12 @@ export interface DrmGemClose {
   readonly pad: number
 }
 
-/** The bytes of `struct drm_gem_close`. */
-export function encodeDrmGemClose({ handle, pad }: DrmGemClose): Uint8Array {
-  return Struct.ofSize(DRM_GEM_CLOSE_BYTES).setU32(0, handle).setU32(4, pad).bytes
+/** The bytes of `struct drm_gem_close`. @param into - used again */
+export function encodeDrmGemClose(
+  { handle, pad }: DrmGemClose,
+  into = Struct.ofSize(DRM_GEM_CLOSE_BYTES),
+): Uint8Array {
+  return into.setU32(0, handle).setU32(4, pad).bytes
 }
 
 /** `struct drm_prime_handle`. */
@@ -119,14 +122,16 @@ export interface DrmPrimeHandle {
   readonly fd: number
 }
 
-/** The bytes of `struct drm_prime_handle`. */
-export function encodeDrmPrimeHandle({ handle, flags, fd }: DrmPrimeHandle): Uint8Array {
-  return Struct.ofSize(DRM_PRIME_HANDLE_BYTES).setU32(0, handle).setU32(4, flags).setS32(8, fd)
-    .bytes
+/** The bytes of `struct drm_prime_handle`. @param into - used again */
+export function encodeDrmPrimeHandle(
+  { handle, flags, fd }: DrmPrimeHandle,
+  into = Struct.ofSize(DRM_PRIME_HANDLE_BYTES),
+): Uint8Array {
+  return into.setU32(0, handle).setU32(4, flags).setS32(8, fd).bytes
 }
 
 /** `struct drm_prime_handle` of its bytes. */
-export function decodeDrmPrimeHandle(bytes: Uint8Array): DrmPrimeHandle {
+export function decodeDrmPrimeHandle(bytes: Uint8Array | Struct): DrmPrimeHandle {
   const struct = Struct.over(bytes, DRM_PRIME_HANDLE_BYTES)
   return { handle: struct.u32(0), flags: struct.u32(4), fd: struct.s32(8) }
 }

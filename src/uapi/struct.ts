@@ -24,11 +24,12 @@ export class Struct {
     return new Struct(new Uint8Array(sizeBytes))
   }
 
-  /** @throws {RangeError} unless there are exactly `sizeBytes` bytes */
-  static over(bytes: Uint8Array, sizeBytes: number): Struct {
-    if (bytes.length !== sizeBytes)
-      throw new RangeError(`Structure must have ${sizeBytes} bytes: ${bytes.length}`)
-    return new Struct(bytes)
+  /** A structure of these bytes; one that there is is taken as it is. @throws {RangeError} unless it has exactly `sizeBytes` */
+  static over(bytes: Uint8Array | Struct, sizeBytes: number): Struct {
+    const struct = bytes instanceof Struct ? bytes : new Struct(bytes)
+    const { length } = struct.bytes
+    if (length === sizeBytes) return struct
+    throw new RangeError(`Structure must have ${sizeBytes} bytes: ${length}`)
   }
 
   u8(offset: number): number {

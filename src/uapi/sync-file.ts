@@ -89,7 +89,7 @@ export interface FileInfo {
 }
 
 /** `struct sync_file_info` of its bytes. */
-export function decodeFileInfo(bytes: Uint8Array): FileInfo {
+export function decodeFileInfo(bytes: Uint8Array | Struct): FileInfo {
   const struct = Struct.over(bytes, SYNC_FILE_INFO_BYTES)
   return {
     name: struct.name(0),
@@ -99,6 +99,11 @@ export function decodeFileInfo(bytes: Uint8Array): FileInfo {
     pad: struct.u32(44),
     fencesAddress: struct.u64(48),
   }
+}
+
+/** The status of `struct sync_file_info`, and how many fences it has, without the rest. */
+export function decodeFileStatus(info: Struct): Pick<FileInfo, 'status' | 'fenceCount'> {
+  return { status: info.s32(32), fenceCount: info.u32(40) }
 }
 
 /** The bytes of `struct sync_file_info`. */

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { native } from '#src/linux/native.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
 import {
+  isSyncFileOver,
   mergeSyncFiles,
   readSyncFile,
   readSyncFileStatus,
@@ -69,11 +70,43 @@ test('readSyncFile asks again where there are more fences by then, and leaves ou
   using _fd = fd
   let calls = 0
   files.onFileInfo = (changed) => {
-    if (++calls === 2) changed.fences = [PENDING, PENDING, PENDING]
-    if (calls === 4) changed.fences = [PENDING]
+    if (++calls === 3) changed.fences = [PENDING, PENDING, PENDING]
+    if (calls === 5) changed.fences = [PENDING]
   }
   assert.equal(readSyncFile(fd).fences.length, 1)
-  assert.equal(calls, 4)
+  assert.equal(calls, 5)
+})
+
+test('readSyncFile of one fence is one call, and says how that stands [SF-18]', () => {
+  using files = new FakeSyncFiles()
+  const { fd } = files.make([{ status: -5, timestampNs: 7n }], 'one')
+  using _fd = fd
+  let calls = 0
+  files.onFileInfo = () => {
+    calls++
+  }
+  const fences = [{ ...PENDING, status: -5, timestampNs: 7n }]
+  assert.deepEqual(readSyncFile(fd), { name: 'one', status: -5, fences })
+  assert.equal(calls, 1)
+})
+
+test('isSyncFileOver believes a signalled fence, and nothing else [SF-18]', () => {
+  using files = new FakeSyncFiles()
+  const { fd, file } = files.make()
+  using _fd = fd
+  assert.equal(isSyncFileOver(fd.number), false)
+  file.signal()
+  assert.equal(isSyncFileOver(fd.number), true)
+  file.fences = []
+  assert.equal(isSyncFileOver(fd.number), true)
+  file.fences = [{ ...PENDING, status: -5 }]
+  assert.equal(isSyncFileOver(fd.number), false)
+  // An array that signalled before one of its fences was found to have failed.
+  file.fences = [PENDING, PENDING].map((fence) => ({ ...fence, status: -5 }))
+  file.status = 1
+  assert.equal(isSyncFileOver(fd.number), false)
+  using memory = OwnedFd.adopt(native().memfd('dmabuf:test', 0))
+  assert.equal(isSyncFileOver(memory.number), false)
 })
 
 test('readSyncFile gives up with EAGAIN where the number never stays, and where it is absurd', () => {

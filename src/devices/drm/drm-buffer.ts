@@ -1,6 +1,7 @@
 import type { DmaBuf } from '../../core/buffer/buffer.js'
 import { DmaBufError } from '../../core/errors.js'
-import { exportFd, importFd } from '../../linux/buffer-fd.js'
+import { importFd } from '../../linux/buffer-fd.js'
+import { fdOf } from '../../linux/memory-of-fd.js'
 import type { GemHandles } from './gem-handles.js'
 
 /**
@@ -15,9 +16,8 @@ export class DrmBuffer implements Disposable {
 
   /** @internal Use DrmDevice.import(). */
   constructor(handles: GemHandles, buffer: DmaBuf) {
-    using fd = exportFd(buffer)
     this.#handles = handles
-    this.#handle = handles.import(fd)
+    this.#handle = handles.import(fdOf(buffer, 'drm'))
   }
 
   /**

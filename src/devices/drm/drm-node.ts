@@ -1,6 +1,5 @@
 import { DmaBufError } from '../../core/errors.js'
-import { ioctl } from '../../linux/ioctl.js'
-import { native, type Addresses } from '../../linux/native.js'
+import { check, native, type Addresses } from '../../linux/native.js'
 import { openNode } from '../../linux/open-node.js'
 import type { OwnedFd } from '../../linux/owned-fd.js'
 import {
@@ -13,6 +12,8 @@ import {
   encodeDrmVersion,
 } from '../../uapi/drm.js'
 import { decodeText } from '../../uapi/struct.js'
+
+const NONE: Addresses = []
 
 /** Longer names are cut. */
 const NAME_BYTES = 64
@@ -49,13 +50,11 @@ export class DrmNode implements Disposable {
    * @param what - what cannot be done where it refuses
    * @throws {DmaBufError} what the driver says; EBADF after close()
    */
-  call(request: number, argument: Uint8Array, what: string, addresses: Addresses = []): void {
+  call(request: number, argument: Uint8Array, what: string, addresses: Addresses = NONE): void {
     if (this.#fd.closed) throw new DmaBufError('EBADF', 'drm', `${this.path} is closed`)
-    ioctl(this.#fd, request, argument, {
-      operation: 'drm',
-      message: () => `${what}: ${this.driverName} at ${this.path} refuses`,
-      addresses,
-    })
+    const result = native().ioctl(this.#fd.number, request, argument, addresses)
+    if (result < 0)
+      check(result, 'drm', () => `${what}: ${this.driverName} at ${this.path} refuses`)
   }
 
   /** What the device says of one of its capabilities; 0 where it has no such thing or does not tell. */
