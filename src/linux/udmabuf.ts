@@ -1,4 +1,6 @@
+import { checkName } from '../core/buffer/buffer-name.js'
 import { DmaBuf } from '../core/buffer/buffer.js'
+import { DmaBufError, errnoName } from '../core/errors.js'
 import type { Heap } from '../core/heap/heap.js'
 import {
   encodeUdmabufCreateList,
@@ -49,12 +51,14 @@ export interface MemoryPart {
  * @returns owned: close it. The memfds may be closed before
  * @throws {DmaBufError} EINVAL for parts that are no whole pages or beyond the end, too many or too large, and for
  *   memory that is not sealed against shrinking or is sealed against writing; EBADFD for what is no memfd; ENOENT,
- *   EACCES where the machine has no /dev/udmabuf for us; ENOMEM, EMFILE
+ *   EACCES where the machine has no /dev/udmabuf for us; ENOMEM, also where this process has no room for looking at the
+ *   memory; EMFILE
  */
 export function createUdmabuf(
   parts: readonly MemoryPart[],
   options: { name?: string } = {},
 ): DmaBuf {
+  for (const part of parts) checkPart(part)
   using node = openNode(UDMABUF_NODE)
   for (const part of parts) touchPart(part)
   return named(bufferOf(node, parts), options.name)
@@ -75,6 +79,7 @@ export function openUdmabufHeap(options: { readonly maxLengthBytes?: number } = 
     allocate(lengthBytes, { name } = {}): DmaBuf {
       const rounded = heapLength(lengthBytes)
       checkHeapLimit(rounded, options.maxLengthBytes)
+      if (name !== undefined) checkName(name, 'allocate')
       using memory = createMemfd(name ?? 'udmabuf', rounded)
       touch(memory, rounded)
       return named(bufferOf(node, [{ memory, lengthBytes: rounded }]), name)
@@ -89,7 +94,7 @@ function bufferOf(node: OwnedFd, parts: readonly MemoryPart[]): DmaBuf {
   const argument = encodeUdmabufCreateList({ flags: UDMABUF_FLAGS_CLOEXEC, items })
   const fd = ioctl(node, UDMABUF_CREATE_LIST, argument, {
     operation: 'createUdmabuf',
-    message: () => `Cannot make a buffer of ${parts.length} parts of memory: ${REQUIREMENTS}`,
+    message: () => `Cannot make a buffer of memory (parts: ${parts.length}): ${REQUIREMENTS}`,
   })
   return bufferOfKernelFd(OwnedFd.adopt(fd), { exporterName: 'udmabuf', isForeign: false })
 }
@@ -102,16 +107,34 @@ function memoryFd(memory: OwnedFd | DmaBuf): OwnedFd {
   return memory instanceof DmaBuf ? fdOf(memory, 'createUdmabuf') : memory
 }
 
+/** What mmap says of a descriptor that is no memory: udmabuf refuses it after this, with its reason. */
+const NO_MEMORY: readonly (string | undefined)[] = ['EBADF', 'ENODEV', 'EINVAL']
+
 /**
  * Lets pages be cleared that are reserved (fallocate) and were never touched. Linux 6.12 takes them for a buffer with what
- * was in them before, and clears them, and what was written to the buffer, when somebody touches the memfd. What
- * cannot be mapped the kernel refuses after this, with its reason.
+ * was in them before, and clears them, and what was written to the buffer, when somebody touches the memfd.
  *
  * @rule UDM-8
+ * @throws {DmaBufError} ENOMEM where the memory cannot be mapped here: its pages would be cleared later
  */
 function touch(fd: OwnedFd, lengthBytes: number): void {
   const mapping = native().map(fd.number, lengthBytes, MapMode.readOnly)
-  if (typeof mapping !== 'number') native().unmap(mapping)
+  if (typeof mapping !== 'number') {
+    native().unmap(mapping)
+    return
+  }
+  const code = errnoName(-mapping)
+  if (NO_MEMORY.includes(code)) return
+  const message = `Cannot map the ${lengthBytes} bytes of memory that a buffer is to be made of`
+  throw new DmaBufError(code, 'createUdmabuf', message)
+}
+
+/** @throws {TypeError} for what is no memory @throws {RangeError} for what is no part */
+function checkPart({ memory, offsetBytes = 0, lengthBytes = 0 }: MemoryPart): void {
+  if (!(memory instanceof OwnedFd) && !(memory instanceof DmaBuf))
+    throw new TypeError('memory must be an OwnedFd or a buffer of a memfd heap')
+  wholeNumber(offsetBytes, 'offsetBytes')
+  wholeNumber(lengthBytes, 'lengthBytes')
 }
 
 /** Only of memory that is not much longer than a buffer may be: all before the part is touched, too. */

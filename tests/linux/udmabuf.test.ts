@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { createMemfd } from '#src/linux/memfd.js'
 import { openMemfdHeap } from '#src/linux/memfd-heap.js'
 import { native, type Native } from '#src/linux/native.js'
+import type { OwnedFd } from '#src/linux/owned-fd.js'
 import { createUdmabuf, openUdmabufHeap } from '#src/linux/udmabuf.js'
 import {
   decodeUdmabufCreateList,
@@ -77,13 +78,55 @@ test('A buffer of a memfd heap is a part as well, and has a name', () => {
   assert.equal(one.asked[0]?.items[0]?.lengthBytes, 4096n)
 })
 
-for (const part of [{ offsetBytes: -1 }, { offsetBytes: 0.5 }, { lengthBytes: NaN }])
+for (const part of [
+  { offsetBytes: -1 },
+  { offsetBytes: 0.5 },
+  { lengthBytes: NaN },
+  { offsetBytes: NaN },
+])
   test(`createUdmabuf refuses ${JSON.stringify(part)}, before anybody is asked`, () => {
     using memory = createMemfd('frame', 4096)
     using one = rig()
     assert.throws(() => createUdmabuf([{ memory, ...part }]), RangeError)
     assert.equal(one.asked.length, 0)
   })
+
+for (const memory of [5, undefined, {}] as unknown as OwnedFd[])
+  test(`createUdmabuf says what memory is: not ${JSON.stringify(memory)}`, () => {
+    using one = rig()
+    assert.throws(() => createUdmabuf([{ memory }]), { name: 'TypeError', message: /OwnedFd/ })
+    assert.equal(one.asked.length, 0)
+  })
+
+test('Memory that cannot be touched before makes no buffer: the kernel would clear it later [UDM-8]', async () => {
+  await settled()
+  const before = countResources()
+  {
+    using memory = createMemfd('frame', 4096)
+    using one = rig()
+    using heap = openUdmabufHeap()
+    const calls: Pick<Native, 'map'> = native()
+    const { map } = calls
+    calls.map = () => -12
+    try {
+      assert.throws(() => createUdmabuf([{ memory }]), { code: 'ENOMEM' })
+      assert.throws(() => heap.allocate(4096), { code: 'ENOMEM' })
+    } finally {
+      calls.map = map
+    }
+    assert.equal(one.asked.length, 0)
+  }
+  await settled()
+  assert.deepEqual(countResources(), before)
+})
+
+test('A name that is too long for a buffer is refused before there is one [BUF-52]', () => {
+  using one = rig()
+  using heap = openUdmabufHeap()
+  for (const length of [32, 300])
+    assert.throws(() => heap.allocate(1, { name: 'x'.repeat(length) }), { code: 'EINVAL' })
+  assert.equal(one.asked.length, 0)
+})
 
 test('The heap makes a memfd for each buffer, and keeps none open', async () => {
   await settled()
