@@ -1,59 +1,33 @@
 // Goal: buffers go to a DRM device and come back, and its fences and syncobjs are ours.
 // Method: vgem for buffers and fences; virtio_gpu, the VM's second device, for syncobjs and as an importer.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { DmaBuf } from '#src/core/buffer/buffer.js'
 import { createTimeline } from '#src/core/fence/timeline.js'
-import { listDrmNodes, openDrm, type DrmDevice, type VgemFence } from '#src/devices/drm/index.js'
+import { listDrmNodes, type VgemFence } from '#src/devices/drm/index.js'
 import { exportFd } from '#src/linux/buffer-fd.js'
 import { openMemfdHeap } from '#src/linux/memfd-heap.js'
 import { openHeap } from '#src/linux/open-heap.js'
 import type { KernelSyncFile } from '#src/linux/sync-file-fd.js'
-import { statFd } from '#src/linux/memfd.js'
+import { attached, hasDriver, inodeOf, openDriver } from '../helpers/drm.js'
 import { errorCode, thrownCode } from '../helpers/error-code.js'
 import { syncFileOf } from '../helpers/kernel-fences.js'
 import { openFds } from '../helpers/leaks.js'
 
-function open(driverName: string, kind: 'card' | 'render' = 'card'): DrmDevice {
-  const nodes = listDrmNodes()
-  const node = nodes.find((one) => one.driverName === driverName && one.kind === kind)
-  assert.ok(node !== undefined, `no ${driverName} among ${JSON.stringify(nodes)}`)
-  return openDrm(node.path)
-}
-
 /** Debian's kernel has virtio_gpu, our own has not. */
-const noGpu = listDrmNodes().every(({ driverName }) => driverName !== 'virtio_gpu')
-const WITH_GPU = { skip: noGpu ? 'this kernel has no virtio_gpu' : false }
+const WITH_GPU = { skip: hasDriver('virtio_gpu') ? false : 'this kernel has no virtio_gpu' }
 
 /** How many descriptors are ours: of buffers, fences, devices. */
 function heldFds(): number {
   return openFds().filter((fd) => /dmabuf|sync_file|syncobj|dri\/|event/.test(fd)).length
 }
 
-function inodeOf(buffer: DmaBuf): bigint {
-  using fd = exportFd(buffer)
-  return statFd(fd).inode
-}
-
-/** The devices that are attached to a buffer, as debugfs lists them. */
-function attached(buffer: DmaBuf): string[] {
-  const text = readFileSync('/sys/kernel/debug/dma_buf/bufinfo', 'utf8')
-  const inode = String(inodeOf(buffer)).padStart(8, '0')
-  const row = text.split('\n').findIndex((line) => line.includes(`\t${inode}\t`))
-  assert.ok(row >= 0, `${inode} is not in ${text}`)
-  const rest = text.split('\n').slice(row + 1)
-  const from = rest.findIndex((line) => line.includes('Attached Devices:'))
-  const to = rest.findIndex((line) => line.startsWith('Total'))
-  return rest.slice(from + 1, to).map((line) => line.trim())
-}
-
 // Begun here, so that its ten seconds pass meanwhile; ended by the last test.
 const forgotten = forgetFence()
 
 function forgetFence(): Disposable & { readonly work: VgemFence; readonly file: KernelSyncFile } {
-  const device = open('vgem')
+  const device = openDriver('vgem')
   const { buffer } = device.createDumb({ width: 4, height: 4 })
   const work = device.attachVgemFence(buffer, { write: true })
   const file = syncFileOf(buffer)
@@ -72,8 +46,8 @@ void test('listDrmNodes names the driver of each node', () => {
 })
 
 void test('openDrm says what the driver is and can do', WITH_GPU, () => {
-  using vgem = open('vgem')
-  using gpu = open('virtio_gpu')
+  using vgem = openDriver('vgem')
+  using gpu = openDriver('virtio_gpu')
   assert.match(vgem.version, /^\d+\.\d+\.\d+$/)
   const shares = { imports: true, exports: true }
   assert.deepEqual(vgem.capabilities, { ...shares, syncobj: false, syncobjTimeline: false })
@@ -82,7 +56,7 @@ void test('openDrm says what the driver is and can do', WITH_GPU, () => {
 
 void test('createDumb makes a dma-buf that outlives the device', async () => {
   const before = heldFds()
-  const device = open('vgem')
+  const device = openDriver('vgem')
   const { buffer, pitchBytes, lengthBytes } = device.createDumb({ width: 100, height: 50 })
   device.close()
   assert.deepEqual([pitchBytes, lengthBytes, buffer.lengthBytes], [400, 20480, 20480])
@@ -100,14 +74,14 @@ void test('createDumb makes a dma-buf that outlives the device', async () => {
 })
 
 void test('createDumb refuses what the driver does, and what would take too much', WITH_GPU, () => {
-  using device = open('vgem')
-  using render = open('vgem', 'render')
+  using device = openDriver('vgem')
+  using render = openDriver('vgem', 'render')
   const size = { width: 4, height: 4 }
   assert.equal(
     thrownCode(() => render.createDumb(size)),
     'EACCES',
   )
-  using gpu = open('virtio_gpu')
+  using gpu = openDriver('virtio_gpu')
   assert.equal(
     thrownCode(() => gpu.createDumb({ ...size, bitsPerPixel: 24 })),
     'EINVAL',
@@ -124,7 +98,7 @@ void test('createDumb refuses what the driver does, and what would take too much
 })
 
 void test('DrmDevice.import attaches a heap buffer, once, until the last import is closed', async () => {
-  using device = open('vgem')
+  using device = openDriver('vgem')
   using heap = openHeap({ need: 'device', kinds: ['dma-heap'] })
   using buffer = heap.allocate(8192)
   assert.deepEqual(attached(buffer), [])
@@ -146,8 +120,8 @@ void test('DrmDevice.import attaches a heap buffer, once, until the last import 
 })
 
 void test('A buffer of one device is imported by another', WITH_GPU, async () => {
-  using vgem = open('vgem')
-  using gpu = open('virtio_gpu')
+  using vgem = openDriver('vgem')
+  using gpu = openDriver('virtio_gpu')
   using dumb = vgem.createDumb({ width: 16, height: 16 }).buffer
   using theirs = gpu.createDumb({ width: 16, height: 16 }).buffer
   using imported = vgem.import(theirs)
@@ -163,7 +137,7 @@ void test('A buffer of one device is imported by another', WITH_GPU, async () =>
 })
 
 void test('DrmDevice.import refuses what is no dma-buf, and after close', () => {
-  const device = open('vgem')
+  const device = openDriver('vgem')
   using heap = openMemfdHeap()
   using memory = heap.allocate(4096)
   const before = heldFds()
@@ -188,7 +162,7 @@ void test('DrmDevice.import refuses what is no dma-buf, and after close', () => 
 })
 
 void test('A vgem fence keeps others off as it says, and only once [VG-1, VG-2]', WITH_GPU, () => {
-  using device = open('vgem')
+  using device = openDriver('vgem')
   using buffer = device.createDumb({ width: 4, height: 4 }).buffer
   const reading = device.attachVgemFence(buffer)
   using _second = device.attachVgemFence(buffer)
@@ -201,7 +175,7 @@ void test('A vgem fence keeps others off as it says, and only once [VG-1, VG-2]'
     thrownCode(() => reading.signal()),
     'ENOENT',
   )
-  using gpu = open('virtio_gpu')
+  using gpu = openDriver('virtio_gpu')
   assert.equal(
     thrownCode(() => gpu.attachVgemFence(buffer)),
     'ENOTTY',
@@ -209,7 +183,7 @@ void test('A vgem fence keeps others off as it says, and only once [VG-1, VG-2]'
 })
 
 void test('Closing the device signals its fences [VG-2]', async () => {
-  const device = open('vgem')
+  const device = openDriver('vgem')
   using buffer = device.createDumb({ width: 4, height: 4 }).buffer
   device.attachVgemFence(buffer, { write: true })
   using file = syncFileOf(buffer)
@@ -219,8 +193,8 @@ void test('Closing the device signals its fences [VG-2]', async () => {
 })
 
 void test('A binary syncobj takes a fence and gives it back', WITH_GPU, async () => {
-  using gpu = open('virtio_gpu')
-  using device = open('vgem')
+  using gpu = openDriver('virtio_gpu')
+  using device = openDriver('vgem')
   using buffer = device.createDumb({ width: 4, height: 4 }).buffer
   using syncobj = gpu.createSyncobj()
   assert.equal(
@@ -246,7 +220,7 @@ void test('A binary syncobj takes a fence and gives it back', WITH_GPU, async ()
 })
 
 void test('Syncobj.wait waits for what nobody has submitted yet', WITH_GPU, async () => {
-  using gpu = open('virtio_gpu')
+  using gpu = openDriver('virtio_gpu')
   using syncobj = gpu.createSyncobj()
   const waits = [syncobj.wait({ available: true }), syncobj.wait()]
   await sleep(1)
@@ -262,8 +236,8 @@ void test(
   'A timeline syncobj reaches its points in order, and takes fences at them',
   WITH_GPU,
   async () => {
-    using gpu = open('virtio_gpu')
-    using device = open('vgem')
+    using gpu = openDriver('virtio_gpu')
+    using device = openDriver('vgem')
     using buffer = device.createDumb({ width: 4, height: 4 }).buffer
     using syncobj = gpu.createSyncobj()
     syncobj.signal(3n)
@@ -289,8 +263,8 @@ void test(
 )
 
 void test('A syncobj travels as a descriptor', WITH_GPU, async () => {
-  using gpu = open('virtio_gpu')
-  using render = open('virtio_gpu', 'render')
+  using gpu = openDriver('virtio_gpu')
+  using render = openDriver('virtio_gpu', 'render')
   using syncobj = gpu.createSyncobj()
   using theirs = render.importSyncobj(syncobj.export())
   syncobj.signal()
@@ -301,7 +275,7 @@ void test('A syncobj travels as a descriptor', WITH_GPU, async () => {
     thrownCode(() => render.importSyncobj(exportFd(memory))),
     'EINVAL',
   )
-  using vgem = open('vgem')
+  using vgem = openDriver('vgem')
   assert.equal(
     thrownCode(() => vgem.createSyncobj()),
     'EOPNOTSUPP',
@@ -311,8 +285,8 @@ void test('A syncobj travels as a descriptor', WITH_GPU, async () => {
 void test('All that a device gives is given back', WITH_GPU, async () => {
   const before = heldFds()
   {
-    using gpu = open('virtio_gpu')
-    using device = open('vgem')
+    using gpu = openDriver('virtio_gpu')
+    using device = openDriver('vgem')
     for (let round = 0; round < 20; round++) {
       using buffer = gpu.createDumb({ width: 4, height: 4 }).buffer
       using _imported = device.import(buffer)
