@@ -5,7 +5,7 @@ import { bufferOfKernelFd, isKernelBuffer } from './kernel-buffer.js'
 import { MapMode, Mapping } from './mapping.js'
 import { checkReceivedMemory, isSealedForReaders, statFd } from './memfd.js'
 import { fdOf, MEMORY_OF_FD, MemoryOfFd } from './memory-of-fd.js'
-import type { OwnedFd } from './owned-fd.js'
+import { checkOwnedFd, type OwnedFd } from './owned-fd.js'
 
 /** A new descriptor of a buffer's memory, yours to send or close. @kernel dma_buf_fd @rule BUF-15 */
 export function exportFd(buffer: DmaBuf): OwnedFd {
@@ -22,14 +22,17 @@ export function exportFd(buffer: DmaBuf): OwnedFd {
  * @param fd - moved: closed with the buffer, or now if this throws
  * @param options.lengthBytes - what the sender claims; the file's length where absent
  * @param options.access - 'read' (default): stores go to pages of our own, never to the owner's memory
+ * @throws {TypeError} for what is no OwnedFd, or no access
  * @throws {DmaBufError} EPROTO where it is no memory, not sealed, or too small; EPERM where its owner sealed
- *   it against writers and `access` is 'readwrite'
+ *   it against writers and `access` is 'readwrite'; EINVAL for what is no length
  */
 export function importFd(
   fd: OwnedFd,
   options: { lengthBytes?: number; access?: 'read' | 'readwrite'; exporterName?: string } = {},
 ): DmaBuf {
+  checkOwnedFd(fd, 'importFd')
   try {
+    checkOptions(options)
     checkReceivedMemory(fd, options.lengthBytes ?? 1, 'a buffer')
     if (isKernelBuffer(fd)) return bufferOfKernelFd(fd, { isForeign: true })
     if (options.access === 'readwrite' && isSealedForReaders(fd))
@@ -52,4 +55,19 @@ export function importFd(
     fd.close()
     throw error
   }
+}
+
+function checkOptions({
+  lengthBytes = 1,
+  access = 'read',
+}: {
+  readonly lengthBytes?: number
+  readonly access?: string
+}): void {
+  // Stores into what was asked for by another word would go nowhere.
+  if (access !== 'read' && access !== 'readwrite')
+    throw new TypeError(`access must be 'read' or 'readwrite': ${access}`)
+  if (Number.isSafeInteger(lengthBytes) && lengthBytes >= 1) return
+  const message = `lengthBytes must be a safe integer from 1: ${String(lengthBytes)}`
+  throw new DmaBufError('EINVAL', 'importFd', message)
 }

@@ -49,14 +49,16 @@ export class FdWatch implements Disposable {
   }
 
   /**
-   * Settles when one of the events is there, or something is wrong with the file.
+   * Settles when one of the events is there, or something is wrong with the file. What is there already is there, also with a
+   * timeout of 0.
    *
    * @throws {DmaBufError} ETIMEDOUT; the reason of an aborted signal; as once()
    */
   ready(events: number, operation: string, options: WaitOptions = {}): Promise<void> {
     return waitFor<undefined>(operation, options, (waiter) => {
       const wake = (): void => waiter.resolve(undefined)
-      this.once(events, wake)
+      if (native().pollNow(this.#fd.number, events) > 0) wake()
+      else this.once(events, wake)
       return () => this.forget(wake)
     })
   }

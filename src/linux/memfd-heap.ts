@@ -1,3 +1,4 @@
+import { checkName } from '../core/buffer/buffer-name.js'
 import { exportBuffer, type DmaBuf } from '../core/buffer/buffer.js'
 import type { Heap } from '../core/heap/heap.js'
 import { heapLength } from './heap-length.js'
@@ -45,6 +46,7 @@ export function openMemfdHeap(options: MemfdHeapOptions = {}): Heap {
     allocate(lengthBytes, { name: bufferName } = {}): DmaBuf {
       if (maxLengthBytes !== undefined) checkHeapLimit(lengthBytes, maxLengthBytes)
       const rounded = heapLength(lengthBytes, hugePages ? HUGE_PAGE_BYTES : PAGE_BYTES)
+      if (bufferName !== undefined) checkName(bufferName, 'allocate')
       const fd = createMemfd(bufferName ?? name, rounded, { hugePages })
       try {
         const mapping = new Mapping(fd, rounded, MapMode.shared)

@@ -68,6 +68,7 @@ function nothingHere(need: 'cpu' | 'device', errors: readonly DmaBufError[]): Dm
 function rungsOf({ need = 'cpu', kinds, name }: OpenHeapOptions): readonly HeapKind[] {
   const rungs = Object.hasOwn(RUNGS, need) ? RUNGS[need] : undefined
   if (rungs === undefined) throw new TypeError(`need must be 'cpu' or 'device': ${need}`)
+  if (typeof kinds === 'string') throw new TypeError(`kinds must be a list: ['${String(kinds)}']`)
   const wrong = kinds?.find((kind) => !RUNGS.cpu.includes(kind))
   if (wrong !== undefined) throw new TypeError(`kinds are ${RUNGS.cpu.join(', ')}, not: ${wrong}`)
   const allowed = rungs.filter((kind) => (kinds ?? WITH_DESCRIPTORS).includes(kind))

@@ -66,3 +66,9 @@ export class OwnedFd implements Disposable {
     unwatchLeaks(this)
   }
 }
+
+/** @throws {TypeError} for anything else, such as the number of a descriptor, with what to do */
+export function checkOwnedFd(fd: unknown, operation: string): void {
+  if (fd instanceof OwnedFd) return
+  throw new TypeError(`${operation} takes an OwnedFd: OwnedFd.adopt(number) makes one of a number`)
+}

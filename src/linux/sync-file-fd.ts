@@ -5,7 +5,7 @@ import { containedFence, walkChain, type FenceChain } from '../core/fence/fence-
 import { Fence, getFence, putFence } from '../core/fence/fence.js'
 import { createSyncFile, SyncFile } from '../core/sync-file.js'
 import { isKernelFence, openKernelFence, syncFileOf, type KernelFence } from './kernel-fence.js'
-import type { OwnedFd } from './owned-fd.js'
+import { checkOwnedFd, type OwnedFd } from './owned-fd.js'
 import { mergeSyncFiles } from './sync-file-calls.js'
 
 /** A sync_file whose fence is the kernel's. */
@@ -25,6 +25,7 @@ export type KernelSyncFile = SyncFile & { readonly fence: KernelFence }
  * @throws {DmaBufError} EINVAL where it is no sync_file; EBADF where it is closed
  */
 export function importSyncFile(fd: OwnedFd): KernelSyncFile {
+  checkOwnedFd(fd, 'importSyncFile')
   const { fence, name } = openKernelFence(fd)
   try {
     return createSyncFile(fence, name) as KernelSyncFile

@@ -5,6 +5,7 @@ import { fstatSync, ftruncateSync, openSync } from 'node:fs'
 import { test } from 'node:test'
 import type { DmaBuf } from '#src/core/buffer/buffer.js'
 import { exportFd, importFd, openMemfdHeap, OwnedFd } from '#src/linux/index.js'
+import { importSyncFile } from '#src/linux/sync-file-fd.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import { native } from '#src/linux/native.js'
 import { countResources, settled } from '../helpers/leaks.js'
@@ -100,15 +101,32 @@ test('importFd refuses memory that a peer could cut under our feet, and closes i
   assert.deepEqual(countResources(), before)
 })
 
+test('importFd and importSyncFile of a number say how to make an OwnedFd of it', () => {
+  for (const [name, call] of Object.entries({ importFd, importSyncFile }))
+    for (const wrong of [5, null, undefined, {}])
+      assert.throws(() => call(wrong as never), {
+        name: 'TypeError',
+        message: `${name} takes an OwnedFd: OwnedFd.adopt(number) makes one of a number`,
+      })
+})
+
+test('importFd refuses an access it does not know, in which stores would go nowhere', () => {
+  for (const wrong of ['write', '', 5]) {
+    const fd = createMemfd('frame', 4096)
+    assert.throws(() => importFd(fd, { access: wrong as 'read' }), TypeError)
+    assert.equal(fd.closed, true)
+  }
+})
+
 test('importFd refuses what is no memory, and lengths that are none, and closes the descriptor', async () => {
   await settled()
   const before = countResources()
   const stranger = OwnedFd.adopt(openSync('/dev/null', 'r'))
   assert.throws(() => importFd(stranger), { code: 'EPROTO', message: /no memory/ })
   assert.equal(stranger.closed, true)
-  for (const lengthBytes of [0, -1, NaN, 1.5]) {
+  for (const lengthBytes of [0, -1, NaN, 1.5, 4096n as unknown as number]) {
     const fd = createMemfd('frame', 4096)
-    assert.throws(() => importFd(fd, { lengthBytes }))
+    assert.throws(() => importFd(fd, { lengthBytes }), { code: 'EINVAL', message: /safe integer/ })
     assert.equal(fd.closed, true)
   }
   const closed = createMemfd('frame', 4096)

@@ -43,6 +43,20 @@ test('ready tells the events apart', async () => {
   await assert.rejects(watch.ready(POLLIN, 'test', { timeoutMs: 5 }), { code: 'ETIMEDOUT' })
 })
 
+test('ready does not wait for what is there: not with a timeout of 0 either', async () => {
+  using ends = pipe()
+  using watch = new FdWatch(ends.writer)
+  for (let round = 0; round < 50; round++) {
+    const ready = watch.ready(POLLOUT, 'test', { timeoutMs: 0 })
+    // The timer is due before the event loop polls.
+    for (const end = performance.now() + 2; performance.now() < end;);
+    await ready
+  }
+  const aborted = AbortSignal.abort(new Error('enough'))
+  await assert.rejects(watch.ready(POLLOUT, 'test', { signal: aborted }), /enough/)
+  await assert.rejects(watch.ready(POLLIN, 'test', { timeoutMs: 0 }), { code: 'ETIMEDOUT' })
+})
+
 test('Many wait at a time, each for its event', async () => {
   using ends = pipe()
   using watch = new FdWatch(ends.writer)

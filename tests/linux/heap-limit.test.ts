@@ -29,6 +29,11 @@ test('A limit of the caller holds instead, above and below', () => {
   assert.throws(() => checkHeapLimit(2, 1, none), { code: 'ENOMEM' })
 })
 
+for (const wrong of [NaN, -1, '4096', 4096n, null] as unknown as number[])
+  test(`A limit that is none is RangeError: ${String(wrong)}`, () => {
+    assert.throws(() => checkHeapLimit(1, wrong), { name: 'RangeError', message: /maxLengthBytes/ })
+  })
+
 test('The machine itself says what is available', () => {
   assert.throws(() => checkHeapLimit(Number.MAX_SAFE_INTEGER, undefined), { code: 'ENOMEM' })
 })

@@ -57,6 +57,12 @@ test('MemfdHeap.allocate shows the name of the buffer, or of the heap, in /proc'
   }
 })
 
+test('MemfdHeap.allocate refuses a name that is too long for a buffer, however long [BUF-52]', () => {
+  using heap = openMemfdHeap()
+  for (const length of [32, 300])
+    assert.throws(() => heap.allocate(1, { name: 'x'.repeat(length) }), { code: 'EINVAL' })
+})
+
 test('MemfdHeap.allocate seals the memory against shrinking, growing and further seals', () => {
   using buffer = openMemfdHeap().allocate(PAGE_BYTES)
   const { number } = fdOf(buffer, 'test')

@@ -67,9 +67,13 @@ for (const [what, options] of [
   ['kinds that cannot serve the need', { need: 'device', kinds: ['memfd'] }],
   ['a name without its kind', { name: 'system', kinds: ['memfd'] }],
   ['no kinds', { kinds: [] }],
+  ['kinds that are no list', { kinds: 'memfd' as unknown as HeapKind[] }],
 ] as const)
   test(`openHeap refuses ${what}`, () => {
-    assert.throws(() => openHeap(options), TypeError)
+    assert.throws(() => openHeap(options), {
+      name: 'TypeError',
+      message: /^(need must|kinds (are|must)|Nothing is left)/,
+    })
   })
 
 for (const name of ['', '.', '..', 'a/b', '../null', 'a\0b'])

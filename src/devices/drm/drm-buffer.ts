@@ -23,11 +23,11 @@ export class DrmBuffer implements Disposable {
   /**
    * The device's number for it, for ioctls of your own: borrowed, the same one for all imports of one buffer.
    *
-   * @throws {DmaBufError} EBADF after close()
+   * @throws {DmaBufError} EBADF after close(), of this or of the device
    */
   get handle(): number {
-    if (!this.#closed) return this.#handle
-    throw new DmaBufError('EBADF', 'drm', 'The import of this buffer was closed')
+    if (!this.#closed && !this.#handles.closed) return this.#handle
+    throw new DmaBufError('EBADF', 'drm', 'The import of this buffer, or its device, was closed')
   }
 
   /** The buffer as anybody has it: of one that came in, a handle on the same object. @returns owned */

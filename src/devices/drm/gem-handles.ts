@@ -32,6 +32,11 @@ export class GemHandles {
     this.#node = node
   }
 
+  /** Whether the device was closed: it has none of them any more. */
+  get closed(): boolean {
+    return this.#node.closed
+  }
+
   /** A handle of a dma-buf; give it back by release(). @param dmaBuf - borrowed */
   import(dmaBuf: OwnedFd): number {
     const bytes = encodeDrmPrimeHandle({ handle: 0, flags: 0, fd: dmaBuf.number }, PRIME)

@@ -1,7 +1,7 @@
 import { DmaBufError } from '../../core/errors.js'
 import type { WaitOptions } from '../../core/host.js'
 import type { SyncFile } from '../../core/sync-file.js'
-import { waitFor } from '../../core/wait.js'
+import { checkWait } from '../../core/wait.js'
 import { Doorbell } from '../../linux/doorbell.js'
 import { FdWatch } from '../../linux/fd-watch.js'
 import type { KernelFence } from '../../linux/kernel-fence.js'
@@ -122,6 +122,8 @@ export class Syncobj implements Disposable {
    *   signal. As rejections
    */
   async wait({ point, available = false, ...options }: SyncobjWaitOptions = {}): Promise<void> {
+    // What the kernel is asked for it keeps.
+    checkWait(options)
     const flags = available ? uapi.DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE : 0
     using bell = new Doorbell()
     using watch = new FdWatch(bell.set)
@@ -129,11 +131,7 @@ export class Syncobj implements Disposable {
     const eventfd = { handle: this.handle, flags, point: checkPoint(point ?? 0n), fd, pad: 0 }
     const bytes = uapi.encodeSyncobjEventfd(eventfd)
     this.#node.call(uapi.DRM_IOCTL_SYNCOBJ_EVENTFD, bytes, 'Cannot wait for a syncobj (Linux 6.6)')
-    await waitFor<undefined>('syncobj wait', options, (waiter) => {
-      const wake = (): void => waiter.resolve(undefined)
-      watch.once(POLLIN, wake)
-      return () => watch.forget(wake)
-    })
+    await watch.ready(POLLIN, 'syncobj wait', options)
     if (!available && isNoPoint(point)) this.#throwError()
   }
 

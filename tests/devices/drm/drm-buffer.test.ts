@@ -37,5 +37,11 @@ test('DrmBuffer shares its handle with other imports of the buffer, and gives it
   )
   two[Symbol.dispose]()
   assert.equal(fake.closed.length, 1)
+  using three = new DrmBuffer(handles, buffer)
+  node.close()
+  assert.equal(
+    thrownCode(() => three.handle),
+    'EBADF',
+  )
   assert.equal(openFds().length, before)
 })

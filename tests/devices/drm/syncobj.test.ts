@@ -62,6 +62,9 @@ test('Syncobj.wait gives up in time, and leaves nothing open; an old kernel is r
   await assert.rejects(syncobj.wait({ signal, point: 4n }), /enough/)
   fake.refusals.set(uapi.DRM_IOCTL_SYNCOBJ_EVENTFD, 22)
   await assert.rejects(syncobj.wait(), /EINVAL: Cannot wait for a syncobj \(Linux 6\.6\)/)
+  // Not asked at all: it would remember the wait.
+  await assert.rejects(syncobj.wait({ signal }), /enough/)
+  await assert.rejects(syncobj.wait({ timeoutMs: -1 }), RangeError)
   assert.equal(openFds().length, before)
 })
 
