@@ -1,6 +1,7 @@
 // How fast it is: `npm run bench` here, `npx dmabuf bench` where the package is installed; explained in docs/performance.md. Targets that are missed are marked; they
 // do not fail the run, since a busy machine is not a broken program.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chartOf } from './chart.js'
 import { describeMachine, hasProgram, NotHere, type Machine } from './machine.js'
@@ -80,7 +81,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-function stopOn(signal: 'SIGINT' | 'SIGTERM', number: number): void {
+function stopOn(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', number: number): void {
   process.once(signal, () => {
     stopAllSides()
     process.exit(128 + number)
@@ -148,6 +149,26 @@ function print(
   process.stdout.write(`${sayMachine(machine, seconds)}\n`)
 }
 
+function resultsIn(path: string): Results {
+  const text = readFileSync(path, 'utf8')
+  try {
+    const results = JSON.parse(text) as Partial<Results>
+    if (results.machine !== undefined && Array.isArray(results.measurements))
+      return results as Results
+  } catch {
+    // Said below.
+  }
+  throw Object.assign(new Error(`${path} is not what bench --json prints`), { code: 'EINVAL' })
+}
+
+/** One line for what is wrong with the options or with a file that they name; everything else is ours. */
+function explain(error: unknown): number {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (!(error instanceof Error) || !/^E[A-Z_]+$/.test(code)) throw error
+  say(`dmabuf bench: ${error.message}`)
+  return code.startsWith('ERR_PARSE_ARGS_') ? 2 : 1
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -166,14 +187,16 @@ async function main(): Promise<number> {
     ;(values.help ? process.stdout : process.stderr).write(usage)
     return values.help ? 0 : 2
   }
-  if (!hasProgram('taskset')) {
+  if (values.from === undefined && !hasProgram('taskset')) {
     say('The bench pins its processes with taskset (util-linux): it is not installed')
     return 1
   }
+  // Not after minutes of measuring.
+  if (values.chart !== undefined) accessSync(dirname(values.chart), constants.W_OK)
   const results =
     values.from === undefined
       ? await measure(groups, values.quick ? QUICK : FULL)
-      : (JSON.parse(readFileSync(values.from, 'utf8')) as Results)
+      : resultsIn(values.from)
   const { machine, measurements, seconds } = results
   if (values.chart !== undefined)
     writeFileSync(values.chart, chartOf(measurements, sayMachine(machine, seconds)))
@@ -187,5 +210,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 stopOn('SIGINT', 2)
 stopOn('SIGTERM', 15)
+stopOn('SIGHUP', 1)
 process.on('exit', stopAllSides)
-process.exitCode = await main()
+process.exitCode = await main().catch(explain)

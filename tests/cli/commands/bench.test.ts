@@ -33,6 +33,25 @@ test('dmabuf bench exits with 2 where no group has the name', async () => {
   assert.equal((await runDmabuf(['bench', '--filter', 'nothing'], folder.path)).code, 2)
 })
 
+for (const [args, said, code] of [
+  [['--nope'], /Unknown option '--nope'/, 2],
+  [['extra'], /Unexpected argument 'extra'/, 2],
+  [['--filter'], /--filter/, 2],
+  [['--from', 'missing.json'], /ENOENT.*missing\.json/, 1],
+  [['--from', 'other.json'], /other\.json is not what bench --json prints/, 1],
+  [['--from', 'no.json'], /no\.json is not what bench --json prints/, 1],
+  [['--chart', 'missing/chart.svg'], /ENOENT.*missing/, 1],
+] as const)
+  test(`dmabuf bench ${args.join(' ')} says what is wrong in a line, before it measures`, async () => {
+    using folder = scratchFolder()
+    writeFileSync(join(folder.path, 'other.json'), '{}')
+    writeFileSync(join(folder.path, 'no.json'), '<')
+    const ended = await runDmabuf(['bench', ...args], folder.path)
+    assert.equal(ended.code, code)
+    assert.match(ended.stderr, said)
+    assert.equal(ended.stderr.trim().split('\n').length, 1, ended.stderr)
+  })
+
 test('dmabuf bench --from prints a table and draws a chart of what was measured before', async () => {
   using folder = scratchFolder()
   writeFileSync(join(folder.path, 'results.json'), JSON.stringify(RESULTS))
