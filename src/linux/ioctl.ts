@@ -24,12 +24,20 @@ export function ioctl(
   argument: Uint8Array | number,
   purpose: Purpose,
 ): number {
-  const { addresses } = purpose
-  const result =
-    addresses === undefined
-      ? native().ioctl(fd.number, request, argument)
-      : native().ioctl(fd.number, request, argument, addresses)
+  const result = tryIoctl(fd, request, argument, purpose.addresses)
   return result >= 0 ? result : check(result, purpose.operation, () => purpose.message())
+}
+
+/** The same for those who know what to say of an error. @returns -errno where the driver refuses */
+export function tryIoctl(
+  fd: OwnedFd,
+  request: number,
+  argument: Uint8Array | number,
+  addresses?: Addresses,
+): number {
+  // Addresses that are none would be looked for.
+  if (addresses === undefined) return native().ioctl(fd.number, request, argument)
+  return native().ioctl(fd.number, request, argument, addresses)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { DmaBufError } from '../../core/errors.js'
 import { check, native, type Addresses } from '../../linux/native.js'
+import { tryIoctl } from '../../linux/ioctl.js'
 import { openNode } from '../../linux/open-node.js'
 import type { OwnedFd } from '../../linux/owned-fd.js'
 import {
@@ -12,8 +13,6 @@ import {
   encodeDrmVersion,
 } from '../../uapi/drm.js'
 import { decodeText } from '../../uapi/struct.js'
-
-const NONE: Addresses = []
 
 /** Longer names are cut. */
 const NAME_BYTES = 64
@@ -50,9 +49,9 @@ export class DrmNode implements Disposable {
    * @param what - what cannot be done where it refuses
    * @throws {DmaBufError} what the driver says; EBADF after close()
    */
-  call(request: number, argument: Uint8Array, what: string, addresses: Addresses = NONE): void {
+  call(request: number, argument: Uint8Array, what: string, addresses?: Addresses): void {
     if (this.#fd.closed) throw new DmaBufError('EBADF', 'drm', `${this.path} is closed`)
-    const result = native().ioctl(this.#fd.number, request, argument, addresses)
+    const result = tryIoctl(this.#fd, request, argument, addresses)
     if (result < 0)
       check(result, 'drm', () => `${what}: ${this.driverName} at ${this.path} refuses`)
   }
