@@ -74,30 +74,30 @@ export function channelsOf(fourcc: string, planes: readonly PlaneLayout[]): Chan
   }
 }
 
+/** The luma of a row: `width` bytes of `bytes` from `start`, each `step` after the one before. */
+export interface LumaRow {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly step: number
+}
+
 /**
- * The luma of one row; of RGB what a grey picture would have.
+ * The luma of one row where it lies; of RGB what a grey picture would have.
  *
- * @param scratch - at least `width` bytes, overwritten where the luma does not lie side by side
- * @returns `width` bytes: a part of the picture itself where it can be
+ * @param scratch - as many bytes as a row has pixels, overwritten where there is no luma in the picture
  */
 export function lumaRow(
   bytes: Uint8Array,
   { kind, first, others }: Channels,
   row: number,
   scratch: Uint8Array,
-): Uint8Array {
-  const width = scratch.length
+): LumaRow {
   const start = first.offsetBytes + row * first.strideBytes
   const step = first.stepBytes
-  if (kind === 'yuv' && step === 1) return bytes.subarray(start, start + width)
-  if (kind === 'yuv' || others === undefined) {
-    for (let column = 0, at = start; column < width; column += 1, at += step)
-      scratch[column] = bytes[at]!
-    return scratch
-  }
+  if (kind === 'yuv' || others === undefined) return { bytes, start, step }
   const green = others[0].offsetBytes - first.offsetBytes
   const blue = others[1].offsetBytes - first.offsetBytes
-  for (let column = 0, at = start; column < width; column += 1, at += step)
+  for (let column = 0, at = start; column < scratch.length; column += 1, at += step)
     scratch[column] = (77 * bytes[at]! + 150 * bytes[at + green]! + 29 * bytes[at + blue]!) >> 8
-  return scratch
+  return { bytes: scratch, start: 0, step: 1 }
 }

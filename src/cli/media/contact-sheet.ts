@@ -1,5 +1,6 @@
 import { encode } from 'fast-png'
-import { type Thumbnail, type YuvFrame, type YuvPicture, drawThumbnail } from './yuv.js'
+import { drawThumbnail, type Grid } from './thumbnail.js'
+import type { YuvFrame, YuvPicture } from './yuv.js'
 
 /** How many pictures a sheet has, if the clip has as many frames. */
 export const MAX_PICTURES = 16
@@ -32,7 +33,7 @@ const GRIDS = [
  */
 export class ContactSheet {
   readonly #format: YuvPicture
-  readonly #grid: Pick<Thumbnail, 'columns' | 'rows'>
+  readonly #grid: Grid
   #thumbnails: Uint8Array[] = []
   #offeredCount = 0
   #stepFrames = 1

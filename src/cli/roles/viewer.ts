@@ -1,5 +1,5 @@
 import { connectFrames, type Frame, type FrameStream } from '../../linux/index.js'
-import { drawThumbnail } from '../media/yuv.js'
+import { drawThumbnail } from '../media/thumbnail.js'
 import { pictureOf } from './frame-picture.js'
 import { HandoffTimes } from './handoff-times.js'
 import type { Reporter, ReportedPicture, ViewerProgress } from './report.js'

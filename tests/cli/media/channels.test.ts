@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { channelsOf, hasChannels, lumaRow } from '#src/cli/media/channels.js'
-import { drawThumbnail, lumaHistogram, motion } from '#src/cli/media/yuv.js'
+import { drawThumbnail } from '#src/cli/media/thumbnail.js'
+import { lumaHistogram, motion } from '#src/cli/media/yuv.js'
 import { layOutFormat } from '#src/core/frame/format.js'
 
 // Red: Y 81, U 90, V 240 in limited range.
@@ -61,7 +62,7 @@ test('The luma of RGB weighs green most', () => {
   const { format } = layOutFormat({ fourcc: 'BG24', width: 3, height: 1 })
   const bytes = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255)
   const luma = lumaRow(bytes, channelsOf('BG24', format.planes), 0, new Uint8Array(3))
-  assert.deepEqual([...luma], [76, 149, 28])
+  assert.deepEqual(luma, { bytes: Uint8Array.of(76, 149, 28), start: 0, step: 1 })
 })
 
 test('Motion of packed formats looks at luma alone', () => {

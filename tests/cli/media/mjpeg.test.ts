@@ -8,7 +8,7 @@ import sharp from 'sharp'
 import { ByteReader } from '#src/cli/media/byte-reader.js'
 import { openMjpeg } from '#src/cli/media/mjpeg.js'
 import { packedPlanes } from '#src/cli/media/yu12.js'
-import { drawThumbnail } from '#src/cli/media/yuv.js'
+import { drawThumbnail } from '#src/cli/media/thumbnail.js'
 import {
   adobeSegment,
   countingReader,
