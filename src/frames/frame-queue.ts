@@ -329,9 +329,9 @@ export class FrameQueue implements AsyncDisposable {
   readonly #frameOwner = {
     publish: (slot: number, metadata: FrameMetadata, shape: FrameShape): void => {
       if (this.#closed) throw new DmaBufError('EBADF', 'queue', 'Queue is closed')
-      const { timestampNs = host().nowNs(), damage = [], fence } = metadata
-      const { lengthBytes = shape.lengthBytes } = metadata
-      const facts = { timestampNs, lengthBytes, damage }
+      const nowNs = host().nowNs()
+      const { timestampNs = nowNs, lengthBytes = shape.lengthBytes, damage = [], fence } = metadata
+      const facts = { timestampNs, publishedNs: nowNs, lengthBytes, damage }
       const status = fence === undefined ? FENCE_READY : statusOf(fence)
       this.#producer.publish(slot, facts, shape, status)
       this.#counts.queued++

@@ -55,6 +55,12 @@ export class Frame extends HeldFrame {
     return this.#claimed.facts.timestampNs
   }
 
+  /** Monotonic nanoseconds, when the producer queued it; `timestampNs` where it does not say. */
+  get publishedNs(): number {
+    const { publishedNs, timestampNs } = this.#claimed.facts
+    return publishedNs === 0 ? timestampNs : publishedNs
+  }
+
   /** Bytes in use, from the start; the length of `bytes`. */
   get lengthBytes(): number {
     return this.#claimed.facts.lengthBytes

@@ -17,6 +17,8 @@ export interface FrameFacts {
   readonly lengthBytes: number
   /** Monotonic nanoseconds; 2^53 of them are 104 days, beyond that the last bit goes. */
   readonly timestampNs: number
+  /** When it was published, the same clock; 0 or absent: at its timestamp, as far as is known. */
+  readonly publishedNs?: number
   /** What changed since the frame before; empty: unknown, take it all. At most 8. */
   readonly damage: readonly Rectangle[]
 }
@@ -30,7 +32,7 @@ export const MAX_DAMAGE = 8
 // Words: 0,1 ticket   2 format serial   3 fourcc   4,5 modifier   6 width   7 height   8 plane count
 //   9 colour (0 unknown, else 1 + range + 2 * matrix)   10-21 planes: offset, stride, rows
 //   22 bytes used   23 buffer serial   24,25 timestamp   26 damage count   28-59 damage
-//   60 acquire fence (atomic): 0 ready, 1 pending, -errno failed
+//   60 acquire fence (atomic): 0 ready, 1 pending, -errno failed   62,63 published, 0: at the timestamp
 const TICKET = 0
 const SERIAL = 2
 const FOURCC = 3
@@ -46,6 +48,7 @@ const TIMESTAMP = 24
 const DAMAGE_COUNT = 26
 const DAMAGE = 28
 const FENCE = 60
+const PUBLISHED = 62
 
 /** The acquire fence of a frame: signalled, not yet, or -errno: what it failed with. */
 export const FENCE_READY = 0
@@ -56,6 +59,7 @@ const MATRICES = ['bt601', 'bt709', 'bt2020'] as const
 /** The facts with the frame's position in the queue, from 1: its sequence number. */
 export interface NumberedFacts extends FrameFacts {
   readonly ticket: number
+  readonly publishedNs: number
 }
 
 /** Writes what changes from frame to frame. */
@@ -64,6 +68,7 @@ export function writeFacts(words: Words, base: number, ticket: number, facts: Fr
   writeNumber(words, base + TICKET, ticket)
   words.write(base + LENGTH, facts.lengthBytes)
   writeNumber(words, base + TIMESTAMP, facts.timestampNs)
+  writeNumber(words, base + PUBLISHED, facts.publishedNs ?? 0)
   const count = damage.length > MAX_DAMAGE ? 0 : damage.length
   words.write(base + DAMAGE_COUNT, count)
   for (let i = 0; i < count; i++) {
@@ -95,6 +100,7 @@ export function readFacts(
     ticket: readNumber(words, base + TICKET),
     lengthBytes,
     timestampNs: readNumber(words, base + TIMESTAMP),
+    publishedNs: readNumber(words, base + PUBLISHED),
     damage: count === 0 ? NO_DAMAGE : readDamage(words, { base, count, format }),
   }
 }

@@ -161,6 +161,17 @@ test('A frame is stamped with the monotonic time at which it was queued', async 
   const after = Number(process.hrtime.bigint())
   using frame = await stream.receive()
   assert.ok(frame !== undefined && frame.timestampNs >= before && frame.timestampNs <= after)
+  assert.equal(frame.publishedNs, frame.timestampNs)
+})
+
+test('When a frame was queued is known, whatever its time stamp says', async (t) => {
+  const { queue, stream } = await queuePair(t)
+  const before = Number(process.hrtime.bigint())
+  await publish(queue, 1, { timestampNs: 5 })
+  const after = Number(process.hrtime.bigint())
+  using frame = await stream.receive()
+  assert.equal(frame?.timestampNs, 5)
+  assert.ok(frame.publishedNs >= before && frame.publishedNs <= after)
 })
 
 test('A frame carries up to 8 damage rectangles; 9 mean all of it', async (t) => {

@@ -35,6 +35,8 @@ export class FakeCamera implements Disposable {
   maxBuffers = 32
   bufferCount = 0
   streams = false
+  /** How many buffers it had when it was started last. */
+  queuedAtStart = 0
   #pix = { width: 64, height: 32, fourcc: 'NV12' }
   #rate = 30
   readonly #filled: {
@@ -118,7 +120,7 @@ export class FakeCamera implements Disposable {
     [buffers.VIDIOC_EXPBUF, (bytes) => this.#export(new Struct(bytes))],
     [buffers.VIDIOC_QBUF, (bytes) => void this.queued.push(buffers.decodeBuffer(bytes).index)],
     [buffers.VIDIOC_DQBUF, (bytes) => this.#dequeue(bytes)],
-    [buffers.VIDIOC_STREAMON, () => void (this.streams = true)],
+    [buffers.VIDIOC_STREAMON, () => this.#begin()],
     [buffers.VIDIOC_STREAMOFF, () => this.#stop()],
   ])
 
@@ -213,6 +215,12 @@ export class FakeCamera implements Disposable {
     const bytes = formats.encodeFormatType(V4L2_BUF_TYPE_VIDEO_CAPTURE)
     this.#answerFormat(bytes, this.#pix)
     return formats.decodePixFormat(bytes).sizeImageBytes
+  }
+
+  #begin(): Answer {
+    this.streams = true
+    this.queuedAtStart = this.queued.length
+    return undefined
   }
 
   #stop(): Answer {

@@ -40,6 +40,7 @@ const facts = fc.record(
   {
     lengthBytes: u32,
     timestampNs: fc.maxSafeNat(),
+    publishedNs: fc.maxSafeNat(),
     damage: fc.array(rectangle, { maxLength: MAX_DAMAGE }),
   },
   plain,
@@ -137,7 +138,10 @@ test('A descriptor stays within its words', () => {
     rowCount: U32,
   }))
   const damage = Array.from({ length: MAX_DAMAGE }, () => most)
-  writeFacts(words, BASE, Number.MAX_SAFE_INTEGER, { lengthBytes: U32, timestampNs: 1, damage })
+  writeFacts(words, BASE, Number.MAX_SAFE_INTEGER, {
+    ...{ lengthBytes: U32, timestampNs: 1, damage },
+    publishedNs: Number.MAX_SAFE_INTEGER,
+  })
   writeFormat(words, BASE, { ...usual, modifier: 2n ** 64n - 1n, planes }, -1)
   for (let i = 0; i < words.length; i++)
     if (i < BASE || i >= BASE + DESCRIPTOR_WORDS) assert.equal(words.read(i), 0, `word ${i}`)

@@ -109,7 +109,8 @@ function roleLine(state: PlayState, name: RoleName, dim: (text: string) => strin
   if (name === 'camera') {
     const { ready, camera } = state
     const seconds = (performance.now() - state.startedMs) / 1000
-    const rate = trim((camera?.queued ?? 0) / Math.max(seconds, 0.001))
+    const perSecond = camera?.framesPerSecond ?? (camera?.queued ?? 0) / Math.max(seconds, 0.001)
+    const rate = trim(perSecond)
     const missed = camera?.missed === undefined ? '' : `, ${camera.missed} missed`
     const memory = ready?.memory === undefined ? '' : `: ${ready.memory}`
     const pool = `${ready?.buffers} buffers of ${bytesText(ready?.lengthBytes ?? 0)}${memory}${missed}`

@@ -55,7 +55,6 @@ function heapFor(capture: Capture): Heap | DmaBufError {
 
 function feedOf(capture: Capture, heap: Heap, memory: string, options: DeviceOptions): Feed {
   const { format, lengthBytes } = capture
-  const times = new CaptureTimes()
   if (format.fourcc !== 'MJPG' && !hasChannels(format.fourcc)) {
     void capture.close()
     throw new InputError(`the viewers cannot show ${format.fourcc}: ask for another format`)
@@ -67,44 +66,15 @@ function feedOf(capture: Capture, heap: Heap, memory: string, options: DeviceOpt
     memory,
     play: async (queue, signal) => {
       const { frames } = options
-      times.begin()
       await capture.into(queue, { signal, ...(frames === undefined ? {} : { frames }) })
     },
     progress: () => {
-      const { frames, missed, damaged } = capture.stats()
-      return { missed, damaged, ...times.rate(frames) }
+      const { missed, damaged, framesPerSecond } = capture.stats()
+      return { missed, damaged, ...(framesPerSecond === undefined ? {} : { framesPerSecond }) }
     },
     close: async () => {
       await capture.close()
       heap.close()
     },
-  }
-}
-
-/** How many frames a second the camera gave, from the first to the last that was seen. */
-class CaptureTimes {
-  #firstMs: number | undefined
-  #lastMs = 0
-  #frames = 0
-  #firstFrames = 0
-
-  begin(): void {
-    this.#firstMs = undefined
-  }
-
-  /** @param frames - how many there are by now */
-  rate(frames: number): { framesPerSecond?: number } {
-    if (frames === 0) return {}
-    const nowMs = performance.now()
-    if (this.#firstMs === undefined) {
-      this.#firstMs = nowMs
-      this.#firstFrames = frames
-    }
-    if (frames > this.#frames) {
-      this.#frames = frames
-      this.#lastMs = nowMs
-    }
-    const seconds = (this.#lastMs - this.#firstMs) / 1000
-    return seconds > 0 ? { framesPerSecond: (frames - this.#firstFrames) / seconds } : {}
   }
 }

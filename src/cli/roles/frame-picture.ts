@@ -1,4 +1,5 @@
 import type { Frame } from '../../linux/index.js'
+import type { Plane } from '../../core/frame/format.js'
 import { hasChannels } from '../media/channels.js'
 import { InputError } from '../media/input-error.js'
 import { decodeJpeg } from '../media/mjpeg.js'
@@ -14,7 +15,7 @@ export interface SeenPicture {
 /**
  * Looks at a frame where it lies. A compressed one is decoded, for that alone: what is shared stays compressed.
  *
- * @returns undefined for a compressed picture that is broken, as cameras give some
+ * @returns undefined for a picture that is broken, or not all there, as cameras give some
  * @throws {TypeError} for a format that cannot be shown
  */
 export function pictureOf(frame: Frame): SeenPicture | undefined {
@@ -23,11 +24,17 @@ export function pictureOf(frame: Frame): SeenPicture | undefined {
   if (format === undefined || !hasChannels(format.fourcc))
     throw new TypeError(`This viewer cannot show ${format?.fourcc ?? 'plain bytes'}`)
   const { fourcc, width, height, color, planes } = format
+  const { bytes } = frame
+  if (planes.some((plane) => endOf(plane) > bytes.length)) return undefined
   const matrix = color?.matrix === 'bt709' ? 'bt709' : 'bt601'
   return {
-    frame: { bytes: frame.bytes, planes },
+    frame: { bytes, planes },
     picture: { fourcc, width, height, range: color?.range ?? 'limited', matrix },
   }
+}
+
+function endOf({ offsetBytes, strideBytes, rowCount }: Plane): number {
+  return offsetBytes + strideBytes * rowCount
 }
 
 function decoded(bytes: Uint8Array): SeenPicture | undefined {

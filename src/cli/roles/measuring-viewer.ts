@@ -1,6 +1,7 @@
 import type { Frame } from '../../linux/index.js'
 import { lumaHistogram, motion } from '../media/yuv.js'
 import { pictureOf, type SeenPicture } from './frame-picture.js'
+import { rehearse } from './rehearse.js'
 import type { ViewerRole } from './viewer.js'
 
 /**
@@ -12,19 +13,19 @@ export function measuringViewer(): ViewerRole {
   return {
     mode: 'fifo',
     maxHeld: 2,
+    rehearse() {
+      rehearse((seen) => measure(seen, seen))
+    },
     look(frame) {
       const seen = pictureOf(frame)
       if (seen === undefined) {
         frame.release()
         return {}
       }
-      const luma = meanOf(lumaHistogram(seen.frame, seen.picture))
-      const moved = isLike(before?.seen, seen)
-        ? { motion: motion(before!.seen.frame, seen.frame, seen.picture) }
-        : {}
+      const measured = measure(seen, before?.seen)
       before?.held.release()
       before = { held: frame, seen }
-      return { luma, ...moved }
+      return measured
     },
     end() {
       before?.held.release()
@@ -34,8 +35,13 @@ export function measuringViewer(): ViewerRole {
   }
 }
 
-function isLike(before: SeenPicture | undefined, { picture }: SeenPicture): boolean {
-  return before?.picture.width === picture.width && before.picture.height === picture.height
+function measure(
+  { frame, picture }: SeenPicture,
+  before: SeenPicture | undefined,
+): { readonly luma: number; readonly motion?: number } {
+  const luma = meanOf(lumaHistogram(frame, picture))
+  const isLike = before?.picture.width === picture.width && before.picture.height === picture.height
+  return isLike ? { luma, motion: motion(before.frame, frame, picture) } : { luma }
 }
 
 function meanOf(histogram: Uint32Array): number {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { ContactSheet } from '../media/contact-sheet.js'
 import { pictureOf } from './frame-picture.js'
+import { rehearse } from './rehearse.js'
 import type { ViewerRole } from './viewer.js'
 
 /** Keeps small pictures of the newest frames, and writes them as one PNG at the end. */
@@ -9,6 +10,9 @@ export function pictureViewer(contactSheet: string | undefined): ViewerRole {
   return {
     mode: 'latest',
     maxHeld: 1,
+    rehearse() {
+      rehearse(({ frame, picture }) => new ContactSheet(picture).offer(frame))
+    },
     look(frame) {
       using held = frame
       const seen = pictureOf(held)

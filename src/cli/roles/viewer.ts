@@ -19,6 +19,8 @@ export interface ViewerOptions {
 export interface ViewerRole {
   readonly mode: 'fifo' | 'latest'
   readonly maxHeld: number
+  /** Does once what look() will, before there is a frame. */
+  rehearse(): void
   /** Looks at a frame, and releases it now or later. @returns what to report of it */
   look(frame: Frame): Partial<ViewerProgress>
   /** The queue has ended, or this viewer is to stop. @returns what to report at the end */
@@ -38,6 +40,7 @@ export async function runViewer(
   report: Reporter,
   signal: AbortSignal,
 ): Promise<void> {
+  role.rehearse()
   await using frames = await connectFrames(options.socket, {
     mode: role.mode,
     maxHeld: role.maxHeld,
@@ -76,7 +79,7 @@ class Viewing {
 
   look(frame: Frame): void {
     const nowNs = Number(process.hrtime.bigint())
-    this.#times.add((nowNs - frame.timestampNs) / 1000)
+    this.#times.add((nowNs - frame.publishedNs) / 1000)
     this.#bytesShared += frame.lengthBytes
     const due = performance.now() - this.#reportedMs >= REPORT_MS
     const picture = due ? this.#draw(frame) : undefined

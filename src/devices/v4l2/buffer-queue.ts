@@ -80,6 +80,11 @@ export class BufferQueue implements Disposable {
     return this.#given
   }
 
+  /** Whether it was started, and not stopped since. */
+  get streams(): boolean {
+    return this.#streams
+  }
+
   /**
    * Makes the queue's buffers.
    *

@@ -1,6 +1,6 @@
 import { DmaBufError } from '../../core/errors.js'
 import type { Heap } from '../../core/heap/heap.js'
-import type { WaitOptions } from '../../core/host.js'
+import { host, type WaitOptions } from '../../core/host.js'
 import { checkWait, waitFor } from '../../core/wait.js'
 import type { FrameQueue } from '../../frames/frame-queue.js'
 import { openHeap } from '../../linux/open-heap.js'
@@ -40,6 +40,8 @@ export interface CaptureStats {
   readonly missed: number
   /** Those that the driver said are damaged; among `frames`. */
   readonly damaged: number
+  /** How fast they came, from the first to the last that was taken; undefined before the second. */
+  readonly framesPerSecond: number | undefined
 }
 
 /**
@@ -70,6 +72,8 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   readonly #held = new Set<number>()
   readonly #counts = { frames: 0, missed: 0, damaged: 0 }
   #nextSequence: number | undefined
+  #firstNs = 0
+  #lastNs = 0
   #use: 'frames' | 'queue' | undefined
   #receives = false
   #closed = false
@@ -95,7 +99,9 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
 
   /** Counts since the start. */
   stats(): CaptureStats {
-    return { ...this.#counts }
+    const seconds = (this.#lastNs - this.#firstNs) / 1e9
+    const framesPerSecond = seconds > 0 ? (this.#counts.frames - 1) / seconds : undefined
+    return { ...this.#counts, framesPerSecond }
   }
 
   /**
@@ -292,6 +298,8 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   #count({ sequence, damaged }: FilledBuffer): number {
     const missed = Math.max(0, sequence - (this.#nextSequence ?? sequence))
     this.#nextSequence = sequence + 1
+    this.#lastNs = host().nowNs()
+    if (this.#counts.frames === 0) this.#firstNs = this.#lastNs
     this.#counts.frames++
     this.#counts.missed += missed
     if (damaged) this.#counts.damaged++

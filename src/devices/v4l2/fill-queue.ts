@@ -1,3 +1,4 @@
+import { setImmediate as eventLoopTurn } from 'node:timers/promises'
 import type { DmaBuf } from '../../core/buffer/buffer.js'
 import type { AbortSignalLike } from '../../core/host.js'
 import type { FrameQueue } from '../../frames/frame-queue.js'
@@ -145,12 +146,22 @@ export class QueueFilling {
     const index = this.#slots.slotOf(frame.buffer, (at) => this.#inDriver[at] !== undefined)
     this.#driver.give(index, [this.#slots.pieceOf(frame.buffer)])
     this.#inDriver[index] = frame
-    this.#driver.start()
     // The other half may wait for the driver without having asked it: it had no buffer then.
     if (this.#driver.given === 1) this.#driver.wake()
   }
 
+  async #start(): Promise<void> {
+    if (this.#driver.given === 0) await this.#driver.ready()
+    // All that is free is given in this turn of the event loop; with less the first pictures would be missed.
+    await eventLoopTurn()
+    if (!this.#stop.signal.aborted) this.#driver.start()
+  }
+
   async #takeNext(filled: (buffer: FilledBuffer) => boolean): Promise<void> {
+    if (!this.#driver.streams) {
+      await this.#start()
+      return
+    }
     const buffer = this.#driver.take()
     if (buffer === undefined) {
       await this.#driver.ready()

@@ -51,3 +51,9 @@ test('pictureOf refuses what it cannot show', () => {
   const plain = { bytes: new Uint8Array(1), format: undefined } as unknown as Frame
   assert.throws(() => pictureOf(plain), /plain bytes/)
 })
+
+test('pictureOf leaves out a raw picture that is not all there', () => {
+  const format = { fourcc: 'NV12', ...size }
+  assert.notEqual(pictureOf(frameOf(format, new Uint8Array(192))), undefined)
+  assert.equal(pictureOf(frameOf(format, new Uint8Array(191))), undefined)
+})

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as uapi from '#src/uapi/videodev2-buffers.js'
+import { useManualClock } from '../../helpers/manual-clock.js'
 import { FakeCamera } from '../../helpers/fake-camera.js'
 import { mappedMemfds, openFds, settled } from '../../helpers/leaks.js'
 
@@ -37,7 +38,8 @@ test('receive gives frames in order, with what was missed in between', async () 
   soon(camera)
   const third = await capture.receive()
   assert.deepEqual([third?.sequence, third?.missed], [4, 2])
-  assert.deepEqual(capture.stats(), { frames: 3, missed: 2, damaged: 0 })
+  const { frames: taken, missed, damaged } = capture.stats()
+  assert.deepEqual([taken, missed, damaged], [3, 2, 0])
   third?.release()
 })
 
@@ -52,6 +54,21 @@ test('receive waits for a frame to be given back where all are held', async () =
   soon(camera)
   using frame = await next
   assert.ok(frame)
+})
+
+test('stats tells how fast frames came, from the first to the last', async () => {
+  using manual = useManualClock()
+  using camera = new FakeCamera()
+  await using capture = camera.capture({ buffers: 3 })
+  assert.equal(capture.stats().framesPerSecond, undefined)
+  const rates: unknown[] = []
+  for (const waitMs of [5000, 40, 20]) {
+    manual.clock.advance(waitMs)
+    soon(camera)
+    ;(await capture.receive())?.release()
+    rates.push(capture.stats().framesPerSecond)
+  }
+  assert.deepEqual(rates, [undefined, 25, 2 / 0.06])
 })
 
 test('A damaged picture is marked, and counted', async () => {

@@ -34,7 +34,8 @@ test('into publishes what the driver fills, and not what is damaged', async () =
   await using frames = await openFramePort(queue.port(), { mode: 'fifo' })
   const filling = capture.into(queue, { frames: 3 })
   for (const flags of [0, uapi.V4L2_BUF_FLAG_ERROR, 0, 0]) {
-    while (camera.queued.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (!camera.streams || camera.queued.length === 0)
+      await new Promise((resolve) => setImmediate(resolve))
     camera.shoot(flags)
     await new Promise((resolve) => setTimeout(resolve, 5))
     if (flags !== 0) continue
@@ -43,7 +44,8 @@ test('into publishes what the driver fills, and not what is damaged', async () =
     assert.equal(frame.lengthBytes, lengthBytes)
   }
   await filling
-  assert.deepEqual(capture.stats(), { frames: 4, missed: 0, damaged: 1 })
+  const { frames: taken, missed, damaged } = capture.stats()
+  assert.deepEqual([taken, missed, damaged], [4, 0, 1])
   assert.equal(queue.stats().queued, 3)
   assert.equal(camera.streams, false)
 })
@@ -68,7 +70,8 @@ test('An aborted signal ends into(), and every buffer is the queue’s again', a
   await using queue = createFrameQueue({ format, lengthBytes, heap, buffers: 3 })
   const stop = new AbortController()
   const filling = capture.into(queue, { signal: stop.signal })
-  while (camera.queued.length < 3) await new Promise((resolve) => setImmediate(resolve))
+  while (!camera.streams || camera.queued.length < 3)
+    await new Promise((resolve) => setImmediate(resolve))
   stop.abort(new Error('enough'))
   await assert.rejects(filling, /enough/)
   assert.equal(queue.stats().cancelled, 3)
@@ -80,7 +83,8 @@ test('A camera that is unplugged ends into() with ENODEV', async () => {
   const { format, lengthBytes, heap } = capture
   await using queue = createFrameQueue({ format, lengthBytes, heap, buffers: 3 })
   const filling = capture.into(queue)
-  while (camera.queued.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (!camera.streams || camera.queued.length === 0)
+    await new Promise((resolve) => setImmediate(resolve))
   camera.failures.set(uapi.VIDIOC_DQBUF, 'ENODEV')
   camera.shoot()
   await assert.rejects(filling, { code: 'ENODEV' })
@@ -106,7 +110,7 @@ test('Without a viewer the driver goes on: what is published is free again with 
     for (let shot = 0; shot < 10; shot++) {
       // The newest stays with the queue, for who joins.
       await until(
-        () => camera.queued.length >= 2,
+        () => camera.streams && camera.queued.length >= 2,
         () => `no buffer after ${shot} pictures`,
         5000,
       )
@@ -114,5 +118,19 @@ test('Without a viewer the driver goes on: what is published is free again with 
     }
     await filling
   }
-  assert.deepEqual(capture.stats(), { frames: 20, missed: 0, damaged: 0 })
+  const { frames: taken, missed, damaged } = capture.stats()
+  assert.deepEqual([taken, missed, damaged], [20, 0, 0])
+})
+
+test('The driver starts with every buffer that is free, not with the first', async () => {
+  using camera = new FakeCamera()
+  await using capture = camera.capture({ buffers: 4 })
+  const { format, lengthBytes, heap } = capture
+  await using queue = createFrameQueue({ format, lengthBytes, heap, buffers: 4 })
+  const stop = new AbortController()
+  const filling = capture.into(queue, { signal: stop.signal })
+  while (!camera.streams) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(camera.queuedAtStart, 4)
+  stop.abort(new Error('enough'))
+  await assert.rejects(filling, /enough/)
 })
