@@ -14,6 +14,7 @@ import type {
   Outcome,
   Stat,
 } from './machine.js'
+import { openDescriptors, withRoomFor } from './descriptor-table.js'
 import { mustCall, raw, systemCall, wordOf } from './raw-calls.js'
 import { Vgem } from './vgem.js'
 
@@ -28,7 +29,7 @@ const OURS =
 const PAGE_BYTES = 4096
 const [F_GETFD, F_GETFL, FD_CLOEXEC] = [1, 3, 1]
 const [MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_HUGETLB, F_ADD_SEALS] = [1, 2, 4, 1033]
-const [MAP_PRIVATE, MAP_ANONYMOUS, RLIMIT_NOFILE] = [2, 0x20, 7]
+const [MAP_PRIVATE, MAP_ANONYMOUS] = [2, 0x20]
 
 export class KernelMachine implements Machine {
   readonly features: ReadonlySet<Feature>
@@ -67,22 +68,8 @@ export class KernelMachine implements Machine {
     return systemCall('fcntl', fd, F_GETFL)
   }
 
-  async withFullTable<T>(use: () => Promise<T>): Promise<T> {
-    const limits = new Uint8Array(16)
-    mustCall('prlimit64', 0, RLIMIT_NOFILE, 0, limits)
-    const lower = Struct.ofSize(16)
-    const most = Math.max(...openDescriptors()) + 8
-    lower.setU64(0, BigInt(most)).setU64(8, new Struct(limits).u64(8))
-    const taken: number[] = []
-    mustCall('prlimit64', 0, RLIMIT_NOFILE, lower.bytes, 0)
-    try {
-      for (let fd = systemCall('dup', 0); typeof fd === 'number'; fd = systemCall('dup', 0))
-        taken.push(fd)
-      return await use()
-    } finally {
-      mustCall('prlimit64', 0, RLIMIT_NOFILE, limits, 0)
-      for (const fd of taken) mustCall('close', fd)
-    }
+  withFullTable<T>(use: () => Promise<T>): Promise<T> {
+    return withRoomFor(0, use)
   }
 
   async ioctl(
@@ -236,12 +223,4 @@ class KernelMapping implements Mapped {
 function anonymousPages(count: number): bigint {
   const flags = MAP_PRIVATE | MAP_ANONYMOUS
   return wordOf('mmap', 0, count * PAGE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0)
-}
-
-/** The descriptors of this process. */
-function openDescriptors(): Set<number> {
-  const open = new Set<number>()
-  for (let fd = 0; fd < 256; fd++)
-    if (typeof systemCall('fcntl', fd, F_GETFD) === 'number') open.add(fd)
-  return open
 }
