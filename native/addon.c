@@ -23,6 +23,7 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */) {
   export_poll(env, exports);
   export_doorbell(env, exports);
   export_ioctl(env, exports);
+  export_heap(env, exports);
   export_pipe(env, exports);
   return exports;
 }

@@ -13,6 +13,7 @@ void export_message(napi_env env, napi_value exports);
 void export_poll(napi_env env, napi_value exports);
 void export_doorbell(napi_env env, napi_value exports);
 void export_ioctl(napi_env env, napi_value exports);
+void export_heap(napi_env env, napi_value exports);
 void export_pipe(napi_env env, napi_value exports);
 
 #endif

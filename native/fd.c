@@ -62,19 +62,17 @@ static napi_value get_seals(napi_env env, napi_callback_info info) {
   return result_of(env, fcntl(fd_argument(env, &args, 0), F_GET_SEALS));
 }
 
-// stat(fd, into: Int32Array(4)) -> size; into: inode, low and high word, and the device's major and minor number.
+// stat(fd, into: Int32Array(2)) -> size; into: inode, low and high word.
 static napi_value stat_fd(napi_env env, napi_callback_info info) {
   arguments_t args = arguments(env, info);
   bytes_t into = bytes_argument(env, &args, 1);
   struct statx status;
-  if (into.data == NULL || into.length < 16) return number(env, -EINVAL);
+  if (into.data == NULL || into.length < 8) return number(env, -EINVAL);
   // Not fstat(): C libraries before glibc 2.33, which Node 20 still runs on, do not export it.
   if (statx(fd_argument(env, &args, 0), "", AT_EMPTY_PATH, STATX_INO | STATX_SIZE, &status) < 0)
     return number(env, -errno);
   uint64_t inode = status.stx_ino;
-  uint32_t device[2] = {status.stx_dev_major, status.stx_dev_minor};
   memcpy(into.data, &inode, sizeof inode);
-  memcpy(into.data + sizeof inode, device, sizeof device);
   return number(env, (int64_t)status.stx_size);
 }
 

@@ -1,17 +1,13 @@
 import type { DmaBuf } from '../core/buffer/buffer.js'
 import type { Heap } from '../core/heap/heap.js'
-import {
-  decodeAllocationData,
-  DMA_HEAP_IOCTL_ALLOC,
-  encodeAllocationData,
-} from '../uapi/dma-heap.js'
 import { O_ACCMODE, O_CLOEXEC, O_RDWR } from '../uapi/file.js'
 import { checkHeapLimit } from './heap-limit.js'
 import { heapLength } from './heap-length.js'
-import { ioctl } from './ioctl.js'
-import { bufferOfKernelFd, named } from './kernel-buffer.js'
+import { named, newKernelBuffer } from './kernel-buffer.js'
+import { inodeOf } from './memfd.js'
+import { check, native } from './native.js'
 import { openNode } from './open-node.js'
-import { OwnedFd } from './owned-fd.js'
+import { madeFd, type OwnedFd } from './owned-fd.js'
 
 /** Where the kernel's heaps are. */
 export const HEAP_FOLDER = '/dev/dma_heap'
@@ -43,25 +39,30 @@ export function openDmaHeap(
     allocate(lengthBytes, { name: bufferName, flags = O_RDWR } = {}): DmaBuf {
       const rounded = heapLength(lengthBytes)
       checkHeapLimit(rounded, options.maxLengthBytes)
-      const fd = allocate(node, rounded, flags)
-      return named(bufferOfKernelFd(fd, { exporterName: name, isForeign: false }), bufferName)
+      const buffer = allocate(node, rounded, { heapName: name, flags })
+      return named(buffer, bufferName)
     },
     close: () => node.close(),
     [Symbol.dispose]: () => node.close(),
   }
 }
 
+const inode = new Int32Array(2)
+
 /** @rule HEAP-8, HEAP-9, HEAP-10 */
-function allocate(node: OwnedFd, lengthBytes: number, flags: number): OwnedFd {
-  const argument = encodeAllocationData({
-    lengthBytes: BigInt(lengthBytes),
-    fd: 0,
-    fdFlags: (flags & O_ACCMODE) | O_CLOEXEC,
-    heapFlags: 0n,
+function allocate(
+  node: OwnedFd,
+  lengthBytes: number,
+  { heapName, flags }: { readonly heapName: string; readonly flags: number },
+): DmaBuf {
+  const fdFlags = (flags & O_ACCMODE) | O_CLOEXEC
+  const fd = native().allocateFromHeap(node.number, lengthBytes, fdFlags, inode)
+  check(fd, 'allocate', () => `Cannot allocate ${lengthBytes} bytes`)
+  return newKernelBuffer(madeFd(fd), {
+    exporterName: heapName,
+    name: undefined,
+    lengthBytes,
+    inode: inodeOf(inode),
+    isForeign: false,
   })
-  ioctl(node, DMA_HEAP_IOCTL_ALLOC, argument, {
-    operation: 'allocate',
-    message: () => `Cannot allocate ${lengthBytes} bytes`,
-  })
-  return OwnedFd.adopt(decodeAllocationData(argument).fd)
 }

@@ -1,5 +1,5 @@
-import type { BufferObject } from '../core/buffer/buffer-object.js'
-import { bufferObject, DmaBuf, exportBuffer } from '../core/buffer/buffer.js'
+import { objectByInode } from '../core/buffer/buffer-list.js'
+import { DmaBuf, exportBuffer } from '../core/buffer/buffer.js'
 import type { ExporterOps } from '../core/buffer/exporter.js'
 import { DMA_BUF_MAGIC, DMA_BUF_SET_NAME_B } from '../uapi/dma-buf.js'
 import { Struct } from '../uapi/struct.js'
@@ -28,14 +28,8 @@ const KERNEL_BUFFER: ExporterOps<KernelMemory> = {
     return isAdded
   },
   setName: (name, { fd }) => nameBuffer(fd, name),
-  release(memory) {
-    if (open.get(memory.identity)?.state === memory) open.delete(memory.identity)
-    memory.release()
-  },
+  release: (memory) => memory.release(),
 }
-
-/** All such buffers of this thread: one object each, however often a descriptor of it comes in. */
-const open = new Map<string, BufferObject>()
 
 /** Whether a descriptor is a buffer of the kernel's. @rule BUF-14 @throws {DmaBufError} EBADF for a closed one */
 export function isKernelBuffer(fd: OwnedFd): boolean {
@@ -43,7 +37,8 @@ export function isKernelBuffer(fd: OwnedFd): boolean {
 }
 
 /**
- * A handle on the buffer behind a descriptor that is one of the kernel's.
+ * A handle on the buffer behind a descriptor that is one of the kernel's: one object each, however often a descriptor
+ * of it comes in.
  *
  * @rule BUF-16, BUF-17
  * @param fd - moved
@@ -55,31 +50,43 @@ export function bufferOfKernelFd(
   about: { readonly exporterName?: string; readonly isForeign: boolean },
 ): DmaBuf {
   try {
-    const { lengthBytes, inode, device } = statFd(fd)
-    const identity = `${device}:${inode}`
-    const known = open.get(identity)
-    if (known?.released === false) {
-      const buffer = new DmaBuf(known)
-      fd.close()
-      return buffer
+    const { lengthBytes, inode } = statFd(fd)
+    const known = objectByInode(inode, (object) => object.state instanceof KernelMemory)
+    if (known === undefined) {
+      const { exporterName, name } = describe(fd, about.exporterName)
+      const { isForeign } = about
+      return newKernelBuffer(fd, { exporterName, name, lengthBytes, inode, isForeign })
     }
-    const { exporterName, name } = describe(fd, about.exporterName)
-    const state = new KernelMemory(fd, { lengthBytes, identity })
-    state.isForeign = about.isForeign
-    const buffer = exportBuffer({
-      exporterName,
-      lengthBytes,
-      ops: KERNEL_BUFFER,
-      state,
-      inode,
-      name,
-    })
-    open.set(identity, bufferObject(buffer, 'importFd'))
+    const buffer = new DmaBuf(known)
+    fd.close()
     return buffer
   } catch (error) {
     fd.close()
     throw error
   }
+}
+
+/** A buffer that this thread does not have yet. @param fd - moved */
+export function newKernelBuffer(fd: OwnedFd, about: NewBuffer): DmaBuf {
+  try {
+    const { exporterName, name, lengthBytes, inode, isForeign } = about
+    const state = new KernelMemory(fd, lengthBytes)
+    state.isForeign = isForeign
+    return exportBuffer({ exporterName, name, lengthBytes, inode, ops: KERNEL_BUFFER, state })
+  } catch (error) {
+    fd.close()
+    throw error
+  }
+}
+
+/** What is known of a buffer. */
+interface NewBuffer {
+  readonly exporterName: string
+  readonly name: string | undefined
+  readonly lengthBytes: number
+  readonly inode: bigint
+  /** Whether somebody else may have a descriptor of it. */
+  readonly isForeign: boolean
 }
 
 /** The buffer with that name; closed where it cannot have it. */

@@ -1,20 +1,15 @@
 import { FdWatch } from './fd-watch.js'
 import { MemoryOfFd } from './memory-of-fd.js'
 import { check, native } from './native.js'
-import type { OwnedFd } from './owned-fd.js'
 
 /** Memory of a buffer that the kernel has: its descriptor, and who waits for the work of others on it. */
 export class KernelMemory extends MemoryOfFd {
-  /** Which buffer it is, among all that are open. */
-  readonly identity: string
-  readonly watch: FdWatch
+  #watch: FdWatch | undefined
   #wake: (() => void) | undefined
 
-  /** @param fd - moved */
-  constructor(fd: OwnedFd, about: { readonly lengthBytes: number; readonly identity: string }) {
-    super(fd, about.lengthBytes)
-    this.identity = about.identity
-    this.watch = new FdWatch(fd)
+  /** Made for the first who waits. */
+  get watch(): FdWatch {
+    return (this.#watch ??= new FdWatch(this.fd))
   }
 
   /** Which of the events are there; calls `wake` once where one of the others may be. @rule BUF-38 */
@@ -28,12 +23,12 @@ export class KernelMemory extends MemoryOfFd {
   }
 
   stopPolling(): void {
-    if (this.#wake !== undefined) this.watch.forget(this.#wake)
+    if (this.#wake !== undefined) this.#watch?.forget(this.#wake)
     this.#wake = undefined
   }
 
   override release(): void {
-    this.watch[Symbol.dispose]()
+    this.#watch?.[Symbol.dispose]()
     super.release()
   }
 }

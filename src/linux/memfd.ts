@@ -2,7 +2,7 @@ import { totalmem } from 'node:os'
 import { DmaBufError } from '../core/errors.js'
 import { DMA_BUF_MAGIC } from '../uapi/dma-buf.js'
 import { check, native } from './native.js'
-import { OwnedFd } from './owned-fd.js'
+import { madeFd, type OwnedFd } from './owned-fd.js'
 
 const MFD_ALLOW_SEALING = 2
 const MFD_HUGETLB = 4
@@ -47,7 +47,7 @@ export function createMemfd(
       `Cannot reserve ${lengthBytes} bytes: this machine has ${totalmem()}`,
     )
   const flags = MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0)
-  const fd = OwnedFd.adopt(
+  const fd = madeFd(
     check(native().memfd(`dmabuf:${name}`, flags), 'memfd', () => `Cannot make a memfd ${name}`),
   )
   try {
@@ -89,17 +89,24 @@ export function sealSeals(fd: OwnedFd): void {
   check(native().addSeals(fd.number, F_SEAL_SEAL), 'memfd', () => 'Cannot seal a memfd')
 }
 
-const scratch = new Int32Array(4)
+const scratch = new Int32Array(2)
 
-/** Length and inode of an open file, and which file system it is on. */
-export function statFd(fd: OwnedFd): { lengthBytes: number; inode: bigint; device: string } {
+/** Length and inode of an open file. */
+export function statFd(fd: OwnedFd): { lengthBytes: number; inode: bigint } {
   const lengthBytes = check(
     native().stat(fd.number, scratch),
     'stat',
     () => 'Cannot stat a descriptor',
   )
-  const inode = (BigInt(scratch[1]! >>> 0) << 32n) | BigInt(scratch[0]! >>> 0)
-  return { lengthBytes, inode, device: `${scratch[2]!}:${scratch[3]!}` }
+  return { lengthBytes, inode: inodeOf(scratch) }
+}
+
+/** The number of an inode, of which the addon gives the low word and the high one. */
+export function inodeOf(words: Int32Array): bigint {
+  const high = words[1]! >>> 0
+  const low = words[0]! >>> 0
+  // Few are as long as that, and the sum of two is dear.
+  return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low)
 }
 
 /**

@@ -68,6 +68,8 @@ export interface Native {
   /** Undefined where it is done, for speed. */
   sync(fd: number, flags: number, events: number): number | undefined
 
+  allocateFromHeap(heap: number, lengthBytes: number, flags: number, inode: Int32Array): number
+
   letOthersRun(): number
 
   socketPair(into: Int32Array): number

@@ -1,7 +1,7 @@
 import { O_RDWR } from '../uapi/file.js'
 import { DmaBufError, errnoName } from '../core/errors.js'
 import { native } from './native.js'
-import { OwnedFd } from './owned-fd.js'
+import { madeFd, type OwnedFd } from './owned-fd.js'
 
 /**
  * Opens a device node.
@@ -12,7 +12,7 @@ import { OwnedFd } from './owned-fd.js'
  */
 export function openNode(path: string, flags = O_RDWR): OwnedFd {
   const fd = native().openFile(path, flags)
-  if (fd >= 0) return OwnedFd.adopt(fd)
+  if (fd >= 0) return madeFd(fd)
   const code = errnoName(-fd)
   throw new DmaBufError(code, 'open', `Cannot open ${path}${FIXES[code] ?? ''}`, {
     details: { path },

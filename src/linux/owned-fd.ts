@@ -2,6 +2,13 @@ import { DmaBufError } from '../core/errors.js'
 import { unwatchLeaks, watchLeaks } from '../core/leak-watch.js'
 import { check, native } from './native.js'
 
+let ofAddon: (fd: number) => OwnedFd
+
+/** Takes over a descriptor that a call of the addon has made, and noted as ours. */
+export function madeFd(fd: number): OwnedFd {
+  return ofAddon(fd)
+}
+
 /**
  * A file descriptor that somebody owns: closed once, moved by release(), never used after either.
  *
@@ -11,9 +18,13 @@ import { check, native } from './native.js'
 export class OwnedFd implements Disposable {
   #number: number
 
+  static {
+    ofAddon = (fd) => new OwnedFd(fd)
+  }
+
   private constructor(number: number) {
     this.#number = number
-    watchLeaks(this, `File descriptor ${number}`)
+    watchLeaks(this, () => `File descriptor ${number}`)
   }
 
   /** Takes over a descriptor; whoever gave the number must not close it any more. */

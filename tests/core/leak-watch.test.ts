@@ -20,7 +20,7 @@ async function warningsAfter(work: () => void): Promise<readonly Warning[]> {
 }
 
 function forget(what: string): void {
-  watchLeaks({}, what)
+  watchLeaks({}, () => what)
 }
 
 test('watchLeaks reports what is collected, with the stack that made it', async () => {
@@ -33,14 +33,14 @@ test('watchLeaks reports what is collected, with the stack that made it', async 
 
 test('watchLeaks says nothing of what is still held', async () => {
   const held = {}
-  assert.deepEqual(await warningsAfter(() => watchLeaks(held, 'Held')), [])
+  assert.deepEqual(await warningsAfter(() => watchLeaks(held, () => 'Held')), [])
   unwatchLeaks(held)
 })
 
 test('unwatchLeaks ends the watch', async () => {
   const warnings = await warningsAfter(() => {
     const closed = {}
-    watchLeaks(closed, 'Closed')
+    watchLeaks(closed, () => 'Closed')
     unwatchLeaks(closed)
   })
   assert.deepEqual(warnings, [])
@@ -49,7 +49,7 @@ test('unwatchLeaks ends the watch', async () => {
 test('Of very many, those after the first thousand have no stack, unless debug.stacks asks for it', async () => {
   const pass = (): void => {
     const closed = {}
-    watchLeaks(closed, 'Closed')
+    watchLeaks(closed, () => 'Closed')
     unwatchLeaks(closed)
   }
   for (let i = 0; i < 1100; i++) pass()

@@ -10,7 +10,7 @@ import { Struct } from '#src/uapi/struct.js'
 const ENOTTY = -25
 const EAGAIN = -11
 
-type Replaced = 'fileSystem' | 'sync' | 'ioctl' | 'ioctlOnThread' | 'pollNow'
+type Replaced = 'fileSystem' | 'sync' | 'ioctl' | 'ioctlOnThread' | 'pollNow' | 'allocateFromHeap'
 
 /** Answers until it is disposed. */
 export class FakeKernelBuffers implements Disposable {
@@ -19,6 +19,8 @@ export class FakeKernelBuffers implements Disposable {
   readonly names: string[] = []
   /** What a driver answers to any other ioctl. */
   answer: (request: number, argument: Uint8Array) => number = () => ENOTTY
+  /** What a heap answers. */
+  allocate: Native['allocateFromHeap'] = () => ENOTTY
   /** What SYNC answers. */
   syncResult: number | undefined = undefined
   /** Holds the next SYNC of a thread until it is called. */
@@ -29,8 +31,8 @@ export class FakeKernelBuffers implements Disposable {
   readonly #writers: number[] = []
 
   constructor() {
-    const { fileSystem, sync, ioctl, ioctlOnThread, pollNow } = this.#native
-    this.#real = { fileSystem, sync, ioctl, ioctlOnThread, pollNow }
+    const { fileSystem, sync, ioctl, ioctlOnThread, pollNow, allocateFromHeap } = this.#native
+    this.#real = { fileSystem, sync, ioctl, ioctlOnThread, pollNow, allocateFromHeap }
     // Nobody reads what the test works on: who may read it may write it.
     this.#native.pollNow = (fd, events) => (pollNow(fd, POLLIN) === POLLIN ? events : 0)
     this.#native.fileSystem = (fd) => (fileSystem(fd) < 0 ? fileSystem(fd) : DMA_BUF_MAGIC)
@@ -38,6 +40,11 @@ export class FakeKernelBuffers implements Disposable {
       if (events !== 0 && native().pollNow(fd, events) === 0) return EAGAIN
       this.syncs.push(String(flags))
       return this.syncResult
+    }
+    this.#native.allocateFromHeap = (heap, lengthBytes, flags, inode) => {
+      const fd = this.allocate(heap, lengthBytes, flags, inode)
+      if (fd >= 0) native().stat(fd, inode)
+      return fd
     }
     this.#native.ioctl = (_fd, request, argument) => this.#ioctl(request >>> 0, argument)
     this.#native.ioctlOnThread = (_fd, request, argument) => this.#onThread(request >>> 0, argument)

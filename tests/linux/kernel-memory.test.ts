@@ -10,7 +10,7 @@ import { countResources, settled } from '../helpers/leaks.js'
 test('poll says what is there, and wakes once where something is not', async () => {
   using fakes = new FakeKernelBuffers()
   const { fd, busy, ready } = fakes.make()
-  const memory = new KernelMemory(fd, { lengthBytes: 4096, identity: 'one' })
+  const memory = new KernelMemory(fd, 4096)
   let woken = 0
   const wake = (): number => woken++
   assert.equal(memory.poll(POLLIN, wake), POLLIN)
@@ -26,7 +26,7 @@ test('poll says what is there, and wakes once where something is not', async () 
 test('Nobody is woken after stopPolling', async () => {
   using fakes = new FakeKernelBuffers()
   const { fd, busy, ready } = fakes.make()
-  const memory = new KernelMemory(fd, { lengthBytes: 4096, identity: 'one' })
+  const memory = new KernelMemory(fd, 4096)
   busy()
   assert.equal(
     memory.poll(POLLIN, () => assert.fail('woken')),
@@ -45,7 +45,7 @@ test('release closes the descriptor and what watches it', async () => {
   {
     using fakes = new FakeKernelBuffers()
     const { fd, busy } = fakes.make()
-    const memory = new KernelMemory(fd, { lengthBytes: 4096, identity: 'one' })
+    const memory = new KernelMemory(fd, 4096)
     busy()
     memory.poll(POLLIN, () => assert.fail('woken'))
     memory.release()

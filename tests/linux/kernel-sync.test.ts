@@ -16,7 +16,7 @@ interface Rig extends Disposable {
 function rig(isForeign: boolean): Rig {
   const fakes = new FakeKernelBuffers()
   const { fd, busy, ready } = fakes.make()
-  const memory = new KernelMemory(fd, { lengthBytes: 4096, identity: 'one' })
+  const memory = new KernelMemory(fd, 4096)
   memory.isForeign = isForeign
   return {
     fakes,

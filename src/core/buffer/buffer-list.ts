@@ -88,11 +88,14 @@ function collectLive(): BufferObject[] {
   return all
 }
 
-/** The newest buffer of an inode number, borrowed. @internal @rule BUF-12 */
-export function objectByInode(inode: bigint): BufferObject | undefined {
+/** The newest buffer of an inode number, of those that `isOne` where given, borrowed. @internal @rule BUF-12 */
+export function objectByInode(
+  inode: bigint,
+  isOne?: (object: BufferObject) => boolean,
+): BufferObject | undefined {
   for (let links = byInode.get(inode); links !== undefined; links = links.olderTwin) {
     const object = links.object?.deref()
-    if (object !== undefined) return object
+    if (object !== undefined && isOne?.(object) !== false) return object
   }
   return undefined
 }

@@ -67,7 +67,8 @@ export class DmaBuf implements Disposable {
   constructor(object: BufferObject) {
     object.get()
     this.#object = object
-    watchLeaks(this, `DmaBuf ${object.name ?? `inode ${object.inode}`} of ${object.exporterName}`)
+    const { name, inode, exporterName } = object
+    watchLeaks(this, () => `DmaBuf ${name ?? `inode ${inode}`} of ${exporterName}`)
   }
 
   /** Unique per buffer; the memory's own inode where it has one. @rule BUF-12 */
