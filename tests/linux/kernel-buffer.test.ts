@@ -2,7 +2,7 @@
 // Method: pipes in the place of buffers; tests/kernel has the real ones.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exportFd, importFd } from '#src/linux/buffer-fd.js'
+import { exportFd } from '#src/linux/buffer-fd.js'
 import { bufferOfKernelFd, isKernelBuffer, named } from '#src/linux/kernel-buffer.js'
 import { createMemfd } from '#src/linux/memfd.js'
 import { FakeKernelBuffers } from '../helpers/fake-kernel-buffers.js'
@@ -26,7 +26,7 @@ test('Descriptors of one buffer give handles on one object, and none is left ope
   {
     using fakes = new FakeKernelBuffers()
     const buffer = bufferOfKernelFd(fakes.make().fd, OURS)
-    const again = importFd(exportFd(buffer), { lengthBytes: 0 })
+    const again = bufferOfKernelFd(exportFd(buffer), { isForeign: true })
     assert.equal(again.reservation, buffer.reservation)
     assert.equal(again.exporterName, 'system')
     buffer.close()
