@@ -1,5 +1,6 @@
 // Goal: buffers of the kernel's heaps and of udmabuf behave as any other buffer, and as the kernel says.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { exportBuffer } from '#src/core/buffer/buffer.js'
@@ -239,4 +240,17 @@ void test('Memory under a udmabuf cannot be sealed against writing, and can afte
   assert.equal(native().addSeals(memory.number, F_SEAL_WRITE), -16)
   buffer.close()
   assert.equal(native().addSeals(memory.number, F_SEAL_WRITE), 0)
+})
+
+void test('A process that has written to a buffer of one page can still start programs', async () => {
+  using heap = openHeap({ need: 'device', kinds: ['dma-heap'] })
+  const made = heap.allocate(1)
+  const fd = exportFd(made)
+  made.close()
+  // As a viewer: of a memfd its stores would go to pages of its own, with which this kernel cannot fork.
+  using buffer = importFd(fd, { access: 'read' })
+  using access = await buffer.beginCpuAccess('write')
+  access.bytes[0] = 1
+  const { error, status } = spawnSync('true')
+  assert.deepEqual([error, status], [undefined, 0])
 })
