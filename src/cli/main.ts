@@ -166,9 +166,11 @@ async function main(): Promise<void> {
   }
 }
 
-// A reader of our output that goes away is no error of ours.
+// A reader of our output that goes away is no error of ours; a disk that is full has to be told.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code === 'EPIPE') return
+  process.stderr.write(`dmabuf: cannot write the output: ${error.message}\n`)
+  process.exit(1)
 })
 
 void main()

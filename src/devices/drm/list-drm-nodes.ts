@@ -21,6 +21,7 @@ export interface DrmNodeInfo {
  *
  * @param folder - of the nodes, where it is not /dev/dri
  * @returns none where there is no such folder
+ * @throws {DmaBufError} EMFILE where no folder can be listed
  */
 export function listDrmNodes(folder = FOLDER): DrmNodeInfo[] {
   const cards = deviceNodes(folder, 'card').map((path) => describe(path, 'card'))

@@ -70,6 +70,8 @@ function checkOptions(path: string, options: CaptureOptions): void {
     throw new RangeError(`buffers must be 1 to ${VIDEO_MAX_FRAME}: ${buffers}`)
   if (framesPerSecond !== undefined && !(framesPerSecond > 0 && framesPerSecond <= 1e6))
     throw new RangeError(`framesPerSecond must be above 0, at most 1000000: ${framesPerSecond}`)
+  if (typeof format !== 'object')
+    throw new TypeError(`format must be an object, { fourcc, width, height }: ${String(format)}`)
   const { fourcc, width, height } = format
   if (fourcc !== undefined && (typeof fourcc !== 'string' || !/^[\x20-\x7e]{4}$/.test(fourcc)))
     throw new TypeError(`fourcc must be four ASCII characters: ${fourcc}`)

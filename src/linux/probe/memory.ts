@@ -39,12 +39,17 @@ function mapOnePage(): void {
 
 function probeHugePages({ files, container }: Surroundings): Finding {
   const name = 'huge pages'
-  const count = (which: string): string => files.text(`${HUGE_PAGES}/${which}`)?.trim() ?? '0'
-  const detail = `${count('free_hugepages')} of ${count('nr_hugepages')} pages of 2 MiB are free`
+  const count = (which: string): string | undefined => files.text(`${HUGE_PAGES}/${which}`)?.trim()
+  const free = count('free_hugepages')
+  const detail =
+    free === undefined
+      ? 'how many there are cannot be read'
+      : `${free} of ${count('nr_hugepages')} pages of 2 MiB are free`
   try {
     createMemfd('doctor', HUGE_PAGE_BYTES, { hugePages: true }).close()
     return { name, detail }
-  } catch {
+  } catch (error) {
+    if (!DmaBufError.is(error, 'ENOMEM')) return { name, detail, reason: sayError(error) }
     const where = container === undefined ? '' : '   # on the machine itself'
     const reason = 'none is free (openMemfdHeap({ hugePages: true }) would fail)'
     return { name, detail, reason, fix: `sudo sysctl -w vm.nr_hugepages=64${where}` }

@@ -1,9 +1,14 @@
 // Goal: people read why, programs parse it, and the exit code says whether sharing works at all.
 // Method: the real command, on this machine and without the native part.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Capability } from '#src/linux/index.js'
 import { runDmabuf, scratchFolder, startDmabuf } from '../../helpers/dmabuf-command.js'
+
+const MAIN = fileURLToPath(import.meta.resolve('#src/cli/main.js'))
 
 interface Printed {
   readonly version: number
@@ -50,4 +55,16 @@ test('dmabuf doctor exits with 1 where nothing can be shared, and says what to d
     tried.map(({ name, reason }) => [name, reason]),
     [['memfd', 'not tried: the native addon is missing']],
   )
+})
+
+test('dmabuf doctor says in a line that its output cannot be written, and exits with 1', () => {
+  const full = openSync('/dev/full', 'w')
+  try {
+    const stdio = ['ignore', full, 'pipe'] as const
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'doctor'], { stdio: [...stdio] })
+    assert.equal(status, 1)
+    assert.match(String(stderr), /^dmabuf: cannot write the output: ENOSPC.*\n$/)
+  } finally {
+    closeSync(full)
+  }
 })

@@ -13,6 +13,7 @@ for (const [what, options, error] of [
   ['an absurd width', { format: { width: 0 } }, RangeError],
   ['an absurd height', { format: { height: 16_385 } }, RangeError],
   ['a name of three letters', { format: { fourcc: 'YUY' } }, TypeError],
+  ['a format that is only a name', { format: 'YUYV' }, TypeError],
   ['memory of another kind', { memory: 'copy' }, TypeError],
 ] as const)
   test(`openCapture refuses ${what}`, async () => {

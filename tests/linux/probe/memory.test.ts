@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MEMFD, probeMemory } from '#src/linux/probe/memory.js'
+import { native } from '#src/linux/native.js'
 import { lookAround } from '#src/linux/probe/surroundings.js'
 import { fakeMachine } from '../../helpers/fake-machine.js'
 import { countResources, settled } from '../../helpers/leaks.js'
@@ -30,4 +31,18 @@ test('probeMemory tells the setting of vm.memfd_noexec and the pool of huge page
   const [memfd, hugePages] = probeMemory(machine.look())
   assert.match(memfd?.detail ?? '', /vm\.memfd_noexec=1$/)
   assert.equal(hugePages?.detail, '3 of 8 pages of 2 MiB are free')
+})
+
+test('probeMemory says nothing of a pool that it cannot read, and blames none that is not at fault', () => {
+  using machine = fakeMachine({})
+  const taken: number[] = []
+  for (let fd = native().dup(0); fd >= 0; fd = native().dup(0)) taken.push(fd)
+  try {
+    const [, hugePages] = probeMemory(machine.look())
+    assert.equal(hugePages?.detail, 'how many there are cannot be read')
+    assert.match(hugePages.reason ?? '', /EMFILE/)
+    assert.equal(hugePages.fix, undefined)
+  } finally {
+    for (const fd of taken) native().close(fd)
+  }
 })
