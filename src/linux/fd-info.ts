@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { decodeText } from '../uapi/struct.js'
 import type { OwnedFd } from './owned-fd.js'
 
@@ -22,9 +22,22 @@ export interface FdInfo {
 export function fdInfo(fd: OwnedFd): FdInfo | undefined {
   const path = `/proc/self/fdinfo/${fd.number}`
   try {
-    return parseFdInfo(readFileSync(path))
+    return parseFdInfo(readSmallFile(path))
   } catch {
     return undefined
+  }
+}
+
+/** More than the kernel has to tell, a name of 31 bytes included. */
+const scratch = new Uint8Array(4096)
+
+// For each buffer that comes in: readFileSync() takes half as long again.
+function readSmallFile(path: string): Uint8Array {
+  const file = openSync(path, 'r')
+  try {
+    return scratch.subarray(0, readSync(file, scratch))
+  } finally {
+    closeSync(file)
   }
 }
 
@@ -32,15 +45,14 @@ export function fdInfo(fd: OwnedFd): FdInfo | undefined {
 export function parseFdInfo(bytes: Uint8Array): FdInfo | undefined {
   const text = decodeText(bytes)
   const [head = '', ...rest] = text.split('\nname:\t')
-  const exporterName = /^exp_name:\t(.*)$/m.exec(head)?.[1]
+  const facts = new Map(head.split('\n').map((line) => line.split(':\t') as [string, string]))
+  const exporterName = facts.get('exp_name')
   if (exporterName === undefined) return undefined
-  const number = (key: string): string =>
-    new RegExp(`^${key}:\\t(\\d+)$`, 'm').exec(head)?.[1] ?? '0'
   return {
     exporterName,
     name: rest.length === 0 ? undefined : rest.join('\nname:\t').replace(/\n$/, ''),
-    lengthBytes: Number(number('size')),
-    count: Number(number('count')),
-    inode: BigInt(number('ino')),
+    lengthBytes: Number(facts.get('size') ?? 0),
+    count: Number(facts.get('count') ?? 0),
+    inode: BigInt(facts.get('ino') ?? 0),
   }
 }

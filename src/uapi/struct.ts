@@ -90,6 +90,9 @@ export class Struct {
   }
 }
 
+/** Texts that are made at once where they are ASCII, as all names of drivers are. */
+const SHORT_BYTES = 512
+
 /** First code unit of the lone surrogates that stand for bytes that are no UTF-8. */
 const RAW_BYTE = 0xdc00
 
@@ -98,6 +101,8 @@ const RAW_BYTE = 0xdc00
  * encodeText() turns back: the kernel's names are bytes, and none may be lost.
  */
 export function decodeText(bytes: Uint8Array): string {
+  if (bytes.length <= SHORT_BYTES && bytes.every((byte) => byte < 0x80))
+    return String.fromCharCode(...bytes)
   let text = ''
   for (let at = 0; at < bytes.length;) {
     const length = sequenceLength(bytes, at)
