@@ -48,7 +48,8 @@ export function exportKernelFence(dmaBuf: OwnedFd, write: boolean): KernelFence 
     return undefined
   }
   const { fence } = openKernelFence(OwnedFd.adopt(fd))
-  if (fence.status !== 'signaled') return fence
+  // As it was read just now: its status would be asked for again.
+  if (fence.timestampNs === undefined || fence.error !== undefined) return fence
   putFence(fence)
   return undefined
 }
