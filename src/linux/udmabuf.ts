@@ -61,7 +61,9 @@ export function createUdmabuf(
   for (const part of parts) checkPart(part)
   using node = openNode(UDMABUF_NODE)
   for (const part of parts) touchPart(part)
-  return named(bufferOf(node, parts), options.name)
+  const cannot = (): string =>
+    `Cannot make a buffer of memory (parts: ${parts.length}): ${REQUIREMENTS}`
+  return named(bufferOf(node, parts, cannot), options.name)
 }
 
 /**
@@ -82,26 +84,29 @@ export function openUdmabufHeap(options: { readonly maxLengthBytes?: number } = 
       if (name !== undefined) checkName(name, 'allocate')
       using memory = createMemfd(name ?? 'udmabuf', rounded)
       touch(memory, rounded)
-      return named(bufferOf(node, [{ memory, lengthBytes: rounded }]), name)
+      const cannot = (): string =>
+        `Cannot make a buffer of ${rounded} bytes: udmabuf makes up to ${SIZE_LIMIT} MiB`
+      return named(bufferOf(node, [{ memory, lengthBytes: rounded }], cannot), name)
     },
     close: () => node.close(),
     [Symbol.dispose]: () => node.close(),
   }
 }
 
-function bufferOf(node: OwnedFd, parts: readonly MemoryPart[]): DmaBuf {
+function bufferOf(node: OwnedFd, parts: readonly MemoryPart[], cannot: () => string): DmaBuf {
   const items = parts.map(itemOf)
   const argument = encodeUdmabufCreateList({ flags: UDMABUF_FLAGS_CLOEXEC, items })
   const fd = ioctl(node, UDMABUF_CREATE_LIST, argument, {
     operation: 'createUdmabuf',
-    message: () => `Cannot make a buffer of memory (parts: ${parts.length}): ${REQUIREMENTS}`,
+    message: cannot,
   })
   return bufferOfKernelFd(OwnedFd.adopt(fd), { exporterName: 'udmabuf', isForeign: false })
 }
 
+const SIZE_LIMIT = '/sys/module/udmabuf/parameters/size_limit_mb'
 const REQUIREMENTS =
   'each a memfd that is sealed against shrinking and not against writing, in whole pages within its length; ' +
-  'at most /sys/module/udmabuf/parameters/list_limit parts and size_limit_mb together'
+  `at most /sys/module/udmabuf/parameters/list_limit parts and ${SIZE_LIMIT} MiB together`
 
 function memoryFd(memory: OwnedFd | DmaBuf): OwnedFd {
   return memory instanceof DmaBuf ? fdOf(memory, 'createUdmabuf') : memory
