@@ -1,9 +1,10 @@
 // Goal: whoever has installed the package can measure their own machine.
 // Method: the real command, with what it does without measuring; and one short group.
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { until } from '../../helpers/leaks.js'
 import { runDmabuf, scratchFolder, startDmabuf } from '../../helpers/dmabuf-command.js'
 
 /** As --json prints it: one call of the kernel, by C and by this package. */
@@ -77,3 +78,30 @@ test('dmabuf bench: what needs a C compiler says that there is none, and the run
   )
   for (const { detail } of measurements) assert.match(detail, /no compiler/)
 })
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  test(`dmabuf bench that gets ${signal} by itself ends what it has started`, async () => {
+    using folder = scratchFolder()
+    const bench = startDmabuf(['bench', '--quick', '--filter', 'handoffs'], folder.path)
+    const main = bench.child.pid!
+    const children = (pid: number): number[] =>
+      readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+        .split(' ')
+        .map(Number)
+        .filter(Boolean)
+    await until(() => children(main).some((pid) => children(pid).length > 0))
+    const [measuring] = children(main)
+    process.kill(main, signal)
+    assert.equal((await bench.ended).code, code)
+    assert.equal(isAlive(measuring!), false)
+  })
+
+/** Not a zombie either, which nobody has waited for. */
+function isAlive(pid: number): boolean {
+  const path = `/proc/${pid}/stat`
+  return existsSync(path) && !/\) [ZX]/.test(readFileSync(path, 'utf8'))
+}
