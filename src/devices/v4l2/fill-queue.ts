@@ -152,8 +152,13 @@ export class QueueFilling {
 
   async #start(): Promise<void> {
     if (this.#driver.given === 0) await this.#driver.ready()
-    // All that is free is given in this turn of the event loop; with less the first pictures would be missed.
-    await eventLoopTurn()
+    // With less than all that is free the first pictures would be missed. A queue may take a turn of the event loop
+    // for a buffer that is free.
+    for (let given = 0; this.#driver.given > given; ) {
+      given = this.#driver.given
+      await eventLoopTurn()
+      await eventLoopTurn()
+    }
     if (!this.#stop.signal.aborted) this.#driver.start()
   }
 
