@@ -21,21 +21,22 @@ export interface YuvFrame {
   readonly planes: readonly PlaneLayout[]
 }
 
-/** motion() looks at every second pixel of every second row. */
-const MOTION_STEP_PIXELS = 2
+/** Every second pixel of every second row is looked at. */
+const STEP_PIXELS = 2
 
 /**
- * How often each luma value occurs; every pixel counts, padding does not.
+ * How often each luma value occurs, of every second pixel of every second row; padding does not count.
  *
- * @returns 256 counts, which add up to width * height
+ * @returns 256 counts, which add up to a quarter of the pixels; halves count as a whole
  */
 export function lumaHistogram({ bytes, planes }: YuvFrame, picture: FramePicture): Uint32Array {
   const counts = new Uint32Array(256)
   const channels = channelsOf(picture.fourcc ?? 'YU12', planes)
   const scratch = new Uint8Array(picture.width)
-  for (let row = 0; row < picture.height; row += 1) {
+  for (let row = 0; row < picture.height; row += STEP_PIXELS) {
     const { bytes: luma, start, step } = lumaRow(bytes, channels, row, scratch)
-    for (let at = start, end = start + step * picture.width; at < end; at += step) {
+    const end = start + step * picture.width
+    for (let at = start; at < end; at += STEP_PIXELS * step) {
       const value = luma[at]!
       counts[value] = counts[value]! + 1
     }
@@ -53,18 +54,18 @@ export function motion(a: YuvFrame, b: YuvFrame, picture: FramePicture): number 
   const { width, height } = picture
   const [channelsA, channelsB] = [channelsOf(fourcc, a.planes), channelsOf(fourcc, b.planes)]
   const [scratchA, scratchB] = [new Uint8Array(width), new Uint8Array(width)]
-  const columnCount = Math.ceil(width / MOTION_STEP_PIXELS)
+  const columnCount = Math.ceil(width / STEP_PIXELS)
   let sum = 0
-  for (let row = 0; row < height; row += MOTION_STEP_PIXELS) {
+  for (let row = 0; row < height; row += STEP_PIXELS) {
     const rowA = lumaRow(a.bytes, channelsA, row, scratchA)
     const rowB = lumaRow(b.bytes, channelsB, row, scratchB)
     sum += difference(rowA, rowB, columnCount)
   }
-  return sum / (columnCount * Math.ceil(height / MOTION_STEP_PIXELS))
+  return sum / (columnCount * Math.ceil(height / STEP_PIXELS))
 }
 
 function difference(a: LumaRow, b: LumaRow, count: number): number {
-  const [stepA, stepB] = [MOTION_STEP_PIXELS * a.step, MOTION_STEP_PIXELS * b.step]
+  const [stepA, stepB] = [STEP_PIXELS * a.step, STEP_PIXELS * b.step]
   let sum = 0
   for (let index = 0, atA = a.start, atB = b.start; index < count; index += 1) {
     sum += Math.abs(a.bytes[atA]! - b.bytes[atB]!)
