@@ -87,7 +87,8 @@ static napi_value map(napi_env env, napi_callback_info info) {
   int fd = fd_argument(env, &args, 0);
   int64_t length = long_argument(env, &args, 1);
   int mode = int_argument(env, &args, 2);
-  if (length <= 0 || mode < 0 || mode > 2) return number(env, -EINVAL);
+  int64_t offset = args.count > 3 ? long_argument(env, &args, 3) : 0;
+  if (length <= 0 || mode < 0 || mode > 2 || offset < 0) return number(env, -EINVAL);
   int protection = mode == 2 ? PROT_READ : PROT_READ | PROT_WRITE;
   int flags = mode == 1 ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
   // Populating a writable private mapping would copy every page; those are only read in, below.
@@ -95,7 +96,7 @@ static napi_value map(napi_env env, napi_callback_info info) {
 #ifdef DMABUF_BREAK_POPULATE_PRIVATE
   flags |= MAP_POPULATE;
 #endif
-  void *base = mmap(NULL, (size_t)length, protection, flags, fd, 0);
+  void *base = mmap(NULL, (size_t)length, protection, flags, fd, (off_t)offset);
   if (base == MAP_FAILED) return number(env, -errno);
   if (mode == 1) madvise(base, (size_t)length, MADV_POPULATE_READ);
   mapping_t *mapping = calloc(1, sizeof *mapping);

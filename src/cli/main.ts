@@ -44,6 +44,13 @@ function withCameraOptions(command: Command): Command {
     .option('--size <WxH>', 'of a camera’s pictures', frameSize)
     .option('--fps <n>', 'of a camera: frames a second', rate)
     .option('--format <fourcc>', 'of a camera’s pictures: YUYV, NV12, MJPG …')
+    .addOption(
+      new Option('--memory <kind>', 'of a camera: whose memory; the first that works').choices([
+        'import',
+        'export',
+        'copy',
+      ]),
+    )
 }
 
 function version(): string {

@@ -39,7 +39,8 @@ export interface Native {
   own(fd: number): number
   disown(fd: number): number
 
-  map(fd: number, lengthBytes: number, mode: number): MappingHandle | number
+  /** @param offsetBytes - whole pages; 0 where absent */
+  map(fd: number, lengthBytes: number, mode: number, offsetBytes?: number): MappingHandle | number
   view(mapping: MappingHandle, lengthBytes: number, kept?: 0 | 1): ArrayBuffer | number | undefined
   end(mapping: MappingHandle, view: ArrayBuffer): number
   unmap(mapping: MappingHandle, lingers?: 0 | 1): number

@@ -18,6 +18,7 @@ import { fourccNumber, fourccText, V4L2_BUF_TYPE_VIDEO_CAPTURE } from '#src/uapi
 const FOURCCS = ['NV12', 'YUYV']
 const STEP_PIXELS = 16
 const MAX_PIXELS = 640
+const BUFFER_BYTES = 65_536
 const RATES = [30, 15]
 
 type Answer = string | undefined
@@ -117,6 +118,7 @@ export class FakeCamera implements Disposable {
     [formats.VIDIOC_G_PARM, (bytes) => this.#answerRate(bytes)],
     [formats.VIDIOC_S_PARM, (bytes) => this.#setRate(bytes)],
     [buffers.VIDIOC_REQBUFS, (bytes) => this.#request(new Struct(bytes))],
+    [buffers.VIDIOC_QUERYBUF, (bytes) => this.#tellPlace(bytes)],
     [buffers.VIDIOC_EXPBUF, (bytes) => this.#export(new Struct(bytes))],
     [buffers.VIDIOC_QBUF, (bytes) => void this.queued.push(buffers.decodeBuffer(bytes).index)],
     [buffers.VIDIOC_DQBUF, (bytes) => this.#dequeue(bytes)],
@@ -193,8 +195,16 @@ export class FakeCamera implements Disposable {
     return undefined
   }
 
+  #tellPlace(bytes: Uint8Array): Answer {
+    const now = buffers.decodeBuffer(bytes)
+    bytes.set(
+      buffers.encodeBuffer({ ...now, fdOrOffset: now.index * BUFFER_BYTES, length: BUFFER_BYTES }),
+    )
+    return undefined
+  }
+
   #export(struct: Struct): Answer {
-    struct.setS32(16, createMemfd('fake', 65_536).release())
+    struct.setS32(16, createMemfd('fake', BUFFER_BYTES).release())
     return undefined
   }
 

@@ -9,6 +9,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { decode } from 'fast-png'
+import { openDevice } from '#src/cli/roles/device-feed.js'
+import { DmaBufError } from '#src/core/errors.js'
+import { Capture } from '#src/devices/v4l2/capture.js'
 import type { PlaySummary } from '#src/cli/play/summary.js'
 import { showOnly, vividNode } from '../helpers/vivid.js'
 
@@ -25,9 +28,13 @@ after(() => {
   rmSync(folder, { recursive: true })
 })
 
-async function play(frames: number, format: string): Promise<PlaySummary> {
+async function play(
+  frames: number,
+  format: string,
+  more: readonly string[] = [],
+): Promise<PlaySummary> {
   const asked = ['--size', '640x360', '--fps', '30', '--format', format, '--frames', `${frames}`]
-  const args = ['play', '--camera', vividNode('vid-cap'), ...asked, '--json']
+  const args = ['play', '--camera', vividNode('vid-cap'), ...asked, ...more, '--json']
   const { stdout } = await run(process.execPath, [MAIN, ...args], { cwd: folder })
   return JSON.parse(stdout) as PlaySummary
 }
@@ -59,6 +66,37 @@ test('play --camera: the driver fills the buffers that both viewers read, nothin
     `${capture.framesPerSecond.toFixed(1)} frames a second of 30, ${capture.missed} missed, handoff p50 ${summary.handoffP50Us} µs`,
   )
 })
+
+test('play --camera --memory copy: each picture is copied once, and every byte is counted', async () => {
+  const summary = await play(30, 'NV12', ['--memory', 'copy'])
+  assert.deepEqual(summary.exitCodes, { camera: 0, measure: 0, pictures: 0 })
+  assert.equal(summary.bytesCopied, 30 * 640 * 360 * 1.5)
+  assert.equal(summary.capture?.memory, "copied from the driver's own")
+})
+
+test('play --camera --memory export: the driver’s own buffers are shared', async () => {
+  const summary = await play(30, 'NV12', ['--memory', 'export'])
+  assert.equal(summary.bytesCopied, 0)
+  assert.equal(summary.capture?.memory, "the driver's own, exported")
+})
+
+for (const [what, exports, expected] of [
+  ['exports only', undefined, /^the driver's own, exported \(No\)$/],
+  [
+    'neither imports nor exports',
+    new DmaBufError('ENOTTY', 'buffers', 'No'),
+    /^copied: this driver neither imports nor exports$/,
+  ],
+] as const)
+  test(`A camera whose driver ${what} is played, and it is said how`, async (t) => {
+    t.mock.method(Capture.prototype, 'tryFill', () => new DmaBufError('EINVAL', 'queue', 'No'))
+    t.mock.method(Capture.prototype, 'tryExport', () => exports)
+    const device = vividNode('vid-cap')
+    const wanted = { picture: {}, framesPerSecond: undefined, memory: undefined }
+    const feed = await openDevice({ device, ...wanted, frames: undefined, buffers: 4 })
+    assert.match(feed.memory ?? '', expected)
+    await feed.close()
+  })
 
 test('play --camera: what the viewers drew is what the camera showed', () => {
   const { data, width } = decode(readFileSync(join(folder, 'contact-sheet.png')))

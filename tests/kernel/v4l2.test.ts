@@ -8,7 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { connectFrames, openHeap, serveFrames } from '#src/linux/index.js'
-import { listCameras, openCapture, type CaptureFrame } from '#src/devices/v4l2/index.js'
+import {
+  listCameras,
+  openCapture,
+  type CaptureFrame,
+  type QueueMemoryKind,
+} from '#src/devices/v4l2/index.js'
 import { settled } from '../helpers/leaks.js'
 import {
   canReloadVivid,
@@ -52,7 +57,7 @@ async function resources(): Promise<{ fds: number; buffers: number }> {
   const maps = readFileSync('/proc/self/maps', 'utf8').split('\n')
   return {
     fds: readdirSync('/proc/self/fd').length,
-    buffers: maps.filter((line) => line.includes('/dmabuf:')).length,
+    buffers: maps.filter((line) => /\/dmabuf:|memfd:dmabuf|\/dev\/video/.test(line)).length,
   }
 }
 
@@ -109,6 +114,18 @@ test('A udmabuf is filled as any other dma-buf', async () => {
 })
 
 for (const fourcc of ['YUYV', 'NV12'])
+  test(`${fourcc}: every pixel that is copied from the driver's own buffers is red, and every byte is counted`, async () => {
+    showOnly('red')
+    const options = { format: { fourcc, ...SIZE }, ...RATE, memory: 'copy' } as const
+    await using capture = await openCapture(camera, options)
+    using frame = await freshFrame(capture)
+    assert.equal(frame.buffer.exporterName, 'memfd')
+    assertPixels(frame, RED[fourcc] ?? [])
+    const { frames, bytesCopied } = capture.stats()
+    assert.equal(bytesCopied, frames * frame.lengthBytes)
+  })
+
+for (const fourcc of ['YUYV', 'NV12'])
   test(`${fourcc}: every pixel of the driver's own exported buffers is red`, async () => {
     showOnly('red')
     await using capture = await openCapture(camera, { format: { fourcc, ...SIZE }, ...RATE })
@@ -118,7 +135,7 @@ for (const fourcc of ['YUYV', 'NV12'])
   })
 
 test('Nothing stays behind: descriptors and mappings are as before, frame by frame and after close', async () => {
-  const run = async (memory: 'import' | 'export'): Promise<void> => {
+  const run = async (memory: QueueMemoryKind): Promise<void> => {
     const capture = await openCapture(camera, { format: SIZE, memory })
     const frame = await capture.receive()
     assert.ok(frame)
@@ -130,31 +147,32 @@ test('Nothing stays behind: descriptors and mappings are as before, frame by fra
   }
   await run('export')
   const before = await resources()
-  for (const memory of ['import', 'export'] as const) await run(memory)
+  for (const memory of ['import', 'export', 'copy'] as const) await run(memory)
   assert.deepEqual(await resources(), before)
 })
 
-test('A frame that is held is not written; the frames missed meanwhile are counted', async () => {
-  showOnly('red')
-  await using capture = await openCapture(camera, {
-    format: { fourcc: 'YUYV', ...SIZE },
-    ...RATE,
-    buffers: 3,
+for (const memory of ['export', 'copy'] as const)
+  test(`A frame that is held is not written; the frames missed meanwhile are counted (${memory})`, async () => {
+    showOnly('red')
+    await using capture = await openCapture(camera, {
+      format: { fourcc: 'YUYV', ...SIZE },
+      ...RATE,
+      ...{ memory, buffers: 3 },
+    })
+    const held = [await freshFrame(capture)]
+    showOnly('black')
+    for (;;) {
+      const frame = await capture.receive({ timeoutMs: 500 }).catch(() => undefined)
+      if (frame === undefined) break
+      held.push(frame)
+    }
+    assert.ok(held.length >= 3)
+    assertPixels(held[0]!, RED['YUYV'] ?? [])
+    for (const frame of held) frame.release()
+    using next = await capture.receive()
+    assert.ok(next && next.missed > 0)
+    assert.equal(next.sequence, held.at(-1)!.sequence + 1 + next.missed)
   })
-  const held = [await freshFrame(capture)]
-  showOnly('black')
-  for (;;) {
-    const frame = await capture.receive({ timeoutMs: 500 }).catch(() => undefined)
-    if (frame === undefined) break
-    held.push(frame)
-  }
-  assert.ok(held.length >= 3)
-  assertPixels(held[0]!, RED['YUYV'] ?? [])
-  for (const frame of held) frame.release()
-  using next = await capture.receive()
-  assert.ok(next && next.missed > 0)
-  assert.equal(next.sequence, held.at(-1)!.sequence + 1 + next.missed)
-})
 
 test('A picture that the driver says is damaged is marked', async () => {
   await using capture = await openCapture(camera, { format: SIZE })
@@ -275,6 +293,49 @@ for (const memory of ['import', 'export'] as const)
     assert.ok(queue.stats().queued >= 12)
   })
 
+test('Pictures are copied into a queue of any memory, once, and the bytes are counted', async () => {
+  showOnly('red')
+  const format = { fourcc: 'NV12', ...SIZE }
+  const options = { format, ...RATE, memory: 'copy', buffers: 3 } as const
+  await using capture = await openCapture(camera, options)
+  const { lengthBytes } = capture
+  const path = join(folder, 'copy.sock')
+  await using queue = await serveFrames(path, { format: capture.format, lengthBytes })
+  await using frames = await connectFrames(path, { mode: 'fifo' })
+  const before = await resources()
+  for (let run = 0; run < 2; run++) {
+    const filling = capture.into(queue, { frames: 10 })
+    for (let count = 0; count < 10; count++) {
+      using frame = await frames.receive()
+      assert.ok(frame)
+      const [luma, chroma] = [frame.plane(0), frame.plane(1)]
+      if (count < 5) continue
+      assert.ok(luma.every((byte) => byte === 81))
+      assert.ok(chroma.every((byte, at) => byte === (at % 2 === 0 ? 90 : 239)))
+    }
+    await filling
+  }
+  assert.equal(capture.stats().bytesCopied, 20 * 320 * 180 * 1.5)
+  assert.equal(queue.stats().bytesCopied, capture.stats().bytesCopied)
+  assert.deepEqual(await resources(), before)
+})
+
+test('A viewer that keeps every frame makes the driver drop some, also where they are copied', async () => {
+  const options = { format: SIZE, ...RATE, memory: 'copy', buffers: 3 } as const
+  await using capture = await openCapture(camera, options)
+  const { format, lengthBytes } = capture
+  const path = join(folder, 'slow.sock')
+  await using queue = await serveFrames(path, { format, lengthBytes, buffers: 4 })
+  await using frames = await connectFrames(path, { mode: 'fifo', maxHeld: 2 })
+  const filling = capture.into(queue, { frames: 12 })
+  using _first = await frames.receive()
+  // Longer than all buffers last.
+  await new Promise((done) => setTimeout(done, 1000))
+  for (let count = 1; count < 12; count++) (await frames.receive())?.release()
+  await filling
+  assert.ok(capture.stats().missed > 0)
+})
+
 test('A queue of memory that no device can fill is refused with what to do', async () => {
   await using capture = await openCapture(camera, { format: SIZE, memory: 'import' })
   const { format, lengthBytes } = capture
@@ -310,7 +371,7 @@ test('Planes that are pieces of memory of their own come one dma-buf each', asyn
   await using _split = await reloadVivid('multiplanar=2')
   camera = vividNode('vid-cap')
   showOnly('red')
-  for (const memory of ['export', 'import'] as const) {
+  for (const memory of ['export', 'import', 'copy'] as const) {
     const options = { format: { fourcc: 'NM12', ...SIZE }, memory } as const
     await using capture = await openCapture(camera, options)
     assert.equal(capture.format.fourcc, 'NV12')
@@ -341,14 +402,19 @@ test('A device that needs contiguous memory refuses scattered memory with what t
   assert.equal(frame?.buffer.exporterName, 'videobuf2_dma_contig')
 })
 
-for (const use of ['frames', 'queue'] as const)
-  test(`Unplugged in mid-stream: ENODEV, and everything is given back (${use})`, async () => {
+for (const [use, memory] of [
+  ['frames', 'import'],
+  ['queue', 'import'],
+  ['frames', 'copy'],
+  ['queue', 'copy'],
+] as const)
+  test(`Unplugged in mid-stream: ENODEV, and everything is given back (${use}, ${memory})`, async () => {
     camera = vividNode('vid-cap')
     using heap = openHeap({ need: 'device' })
     const before = await resources()
-    const capture = await openCapture(camera, { format: SIZE, ...RATE, memory: 'import' })
+    const capture = await openCapture(camera, { format: SIZE, ...RATE, memory })
     const { format, lengthBytes } = capture
-    const path = join(folder, `unplug-${use}.sock`)
+    const path = join(folder, `unplug-${use}-${memory}.sock`)
     const queue = await serveFrames(path, { format, lengthBytes, heap, buffers: 4 })
     const running =
       use === 'queue'

@@ -1,7 +1,7 @@
 // Goal: the addon answers wrong calls with errors, and its memory, polls and words behave as native/ says.
 // Method: calls the addon itself, below the classes that usually stand before it.
 import assert from 'node:assert/strict'
-import { fstatSync, readFileSync } from 'node:fs'
+import { fstatSync, readFileSync, writeSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { test } from 'node:test'
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
@@ -46,6 +46,21 @@ async function mappedCount(): Promise<number> {
   await settled()
   return mappedMemfds().filter((line) => line.includes('dmabuf:native ')).length
 }
+
+test('map begins where it is told, at a whole page', () => {
+  const fd = native().memfd('dmabuf:native', 2)
+  native().truncate(fd, 2 * PAGE)
+  writeSync(fd, Uint8Array.of(7), 0, 1, PAGE)
+  const handle = native().map(fd, PAGE, MapMode.readOnly, PAGE)
+  assert.ok(typeof handle === 'object')
+  const bytes = new Uint8Array(1)
+  assert.equal(native().copy(handle, 0, bytes, 0), 1)
+  assert.equal(bytes[0], 7)
+  native().unmap(handle)
+  for (const offset of [1, -PAGE, Number.NaN, 2 ** 53 + 2])
+    assert.equal(native().map(fd, PAGE, MapMode.readOnly, offset), EINVAL)
+  native().close(fd)
+})
 
 test('check passes results through, and makes errors of the others with name and hint', () => {
   assert.equal(

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { QueueMemoryKind } from '../../devices/v4l2/index.js'
 import { runCamera } from '../roles/camera.js'
 import { openClip } from '../roles/clip-feed.js'
 import { openDevice } from '../roles/device-feed.js'
@@ -18,6 +19,7 @@ export interface CameraFlags {
   readonly size?: { readonly width: number; readonly height: number }
   readonly fps?: number
   readonly format?: string
+  readonly memory?: QueueMemoryKind
 }
 
 const CLIP = fileURLToPath(new URL('../../../assets/blue-marble.mjpeg', import.meta.url))
@@ -36,10 +38,10 @@ export async function camera(
 }
 
 function openFeed(input: string | undefined, flags: CameraFlags): Promise<Feed> {
-  const { device, size, fps, format, fast, loop, frames, buffers } = flags
+  const { device, size, fps, format, memory, fast, loop, frames, buffers } = flags
   if (device === undefined) return openClip({ input: input ?? CLIP, fast, loop, frames })
   const picture = { ...size, ...(format === undefined ? {} : { fourcc: format }) }
-  return openDevice({ device, picture, framesPerSecond: fps, frames, buffers })
+  return openDevice({ device, picture, framesPerSecond: fps, memory, frames, buffers })
 }
 
 // Whoever started us looks at our memory before the queue is gone.

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { QueueMemoryKind } from '../../devices/v4l2/index.js'
 import { InputError } from '../media/input-error.js'
 import { cameras } from './cameras.js'
 import { compareHandoff, type Comparison } from '../play/compare.js'
@@ -21,6 +22,7 @@ export interface PlayFlags {
   readonly size?: { readonly width: number; readonly height: number }
   readonly fps?: number
   readonly format?: string
+  readonly memory?: QueueMemoryKind
 }
 
 const SCREEN_MS = 100
@@ -72,19 +74,20 @@ export async function play(input: string | undefined, flags: PlayFlags): Promise
 
 function checkFlags(input: string | undefined, flags: PlayFlags): void {
   if (flags.camera === undefined) {
-    for (const name of ['size', 'fps', 'format'] as const)
+    for (const name of ['size', 'fps', 'format', 'memory'] as const)
       if (flags[name] !== undefined)
         throw new InputError(`--${name} is for cameras: say which with --camera /dev/video0`)
   } else if (input !== undefined) throw new InputError('Play a clip or a camera, not both')
 }
 
-function deviceOf({ camera, size, fps, format }: PlayFlags): DeviceChoice | undefined {
+function deviceOf({ camera, size, fps, format, memory }: PlayFlags): DeviceChoice | undefined {
   if (camera === undefined || camera === true) return undefined
   return {
     path: camera,
     size: size === undefined ? undefined : `${size.width}x${size.height}`,
     fps,
     format,
+    memory,
   }
 }
 

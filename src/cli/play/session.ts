@@ -18,6 +18,8 @@ export interface DeviceChoice {
   readonly size: string | undefined
   readonly fps: number | undefined
   readonly format: string | undefined
+  /** 'import', 'export' or 'copy'; the first that works where absent. */
+  readonly memory: string | undefined
 }
 
 /** What is played, and how. */
@@ -267,11 +269,12 @@ export class Session implements Disposable {
 
 function deviceArgs(device: DeviceChoice | undefined): string[] {
   if (device === undefined) return []
-  const { path, size, fps, format } = device
+  const { path, size, fps, format, memory } = device
   return [
     ...['--device', path],
     ...(size === undefined ? [] : ['--size', size]),
     ...(fps === undefined ? [] : ['--fps', String(fps)]),
     ...(format === undefined ? [] : ['--format', format]),
+    ...(memory === undefined ? [] : ['--memory', memory]),
   ]
 }

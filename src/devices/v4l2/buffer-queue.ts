@@ -20,6 +20,7 @@ import {
   VIDIOC_DQBUF,
   VIDIOC_EXPBUF,
   VIDIOC_QBUF,
+  VIDIOC_QUERYBUF,
   VIDIOC_REQBUFS,
   VIDIOC_STREAMOFF,
   VIDIOC_STREAMON,
@@ -31,8 +32,8 @@ import { O_CLOEXEC, O_RDWR } from '../../uapi/file.js'
 import { OwnedFd } from '../../linux/owned-fd.js'
 import type { VideoNode } from './video-node.js'
 
-/** Whose memory a queue's buffers are: the driver's, to export, or dma-bufs that it imports. */
-export type QueueMemoryKind = 'export' | 'import'
+/** Whose memory a queue's buffers are: the driver's, to export or to copy from, or dma-bufs that it imports. */
+export type QueueMemoryKind = 'copy' | 'export' | 'import'
 
 /** A buffer that the driver has filled. */
 export interface FilledBuffer {
@@ -102,7 +103,7 @@ export class BufferQueue implements Disposable {
     throw this.#node.error('ENOMEM', 'buffers', 'make buffers of')
   }
 
-  /** A dma-buf of one piece of a buffer of the driver's; yours. @throws {DmaBufError} ENOTTY where it cannot */
+  /** A dma-buf of one piece of a buffer of the driver's; yours. @throws {DmaBufError} ENOTTY or EINVAL where it cannot */
   export(index: number, plane: number): OwnedFd {
     const bytes = encodeExportBuffer({
       type: this.#type,
@@ -111,8 +112,26 @@ export class BufferQueue implements Disposable {
       flags: O_CLOEXEC | O_RDWR,
       fd: 0,
     })
-    this.#node.call(VIDIOC_EXPBUF, bytes, 'export a buffer of')
+    const failed = this.#node.try(VIDIOC_EXPBUF, bytes)
+    if (failed === 'ENOTTY' || failed === 'EINVAL') throw this.#exportRefused(failed)
+    if (failed !== undefined) throw this.#node.error(failed, 'buffers', 'export a buffer of')
     return OwnedFd.adopt(decodeExportBuffer(bytes).fd)
+  }
+
+  /** Where one piece of a buffer of the driver's is mapped. @throws {DmaBufError} what the driver says */
+  whereToMap(
+    index: number,
+    piece: number,
+  ): { readonly fd: OwnedFd; readonly offset: number; readonly lengthBytes: number } {
+    const { bytes, addresses, planes } = this.#argument(index, this.#noPlanes())
+    this.#node.call(VIDIOC_QUERYBUF, bytes, 'map the buffers of', addresses)
+    const { fd } = this.#node
+    if (this.#isSplit) {
+      const { fdOrOffset, lengthBytes } = decodeBufferPlane(planes, piece)
+      return { fd, offset: fdOrOffset, lengthBytes }
+    }
+    const { fdOrOffset, length } = decodeBuffer(bytes)
+    return { fd, offset: fdOrOffset, lengthBytes: length }
   }
 
   /**
@@ -249,8 +268,19 @@ export class BufferQueue implements Disposable {
     const fix =
       kind === 'import'
         ? `The driver of ${path} cannot fill other people's memory: open it with { memory: 'export' }`
-        : `The driver of ${path} has no memory to share`
+        : `The driver of ${path} has no memory to share: it can only be read()`
     return new DmaBufError('EINVAL', 'buffers', fix, { details: { path } })
+  }
+
+  #exportRefused(code: string): DmaBufError {
+    const { path } = this.#node
+    const fix = `open it with { memory: 'import' }, or with { memory: 'copy' }, which copies each picture once`
+    return new DmaBufError(
+      code,
+      'buffers',
+      `The driver of ${path} cannot export its buffers: ${fix}`,
+      { details: { path } },
+    )
   }
 
   #memoryRefused(code: string, pieces: readonly PieceOfMemory[]): DmaBufError {

@@ -49,6 +49,16 @@ export function importedBuffers(
   })
 }
 
+/** Buffers of a heap to copy pictures to: so many, close all. @throws {DmaBufError} ENOMEM */
+export function heapBuffers(
+  heap: Heap,
+  wanted: { readonly count: number; readonly pieceLengths: readonly number[] },
+): BufferPieces[] {
+  return make(wanted.count, wanted.pieceLengths, (_index, _piece, lengthBytes) =>
+    heap.allocate(lengthBytes, { name: 'capture' }),
+  )
+}
+
 /** What the driver has to know of a buffer. @throws {DmaBufError} EINVAL where it is no dma-buf of the kernel */
 export function importedPiece(buffer: DmaBuf): PieceOfMemory {
   const fd = fdOf(buffer, 'capture')

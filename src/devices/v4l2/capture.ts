@@ -3,18 +3,21 @@ import type { Heap } from '../../core/heap/heap.js'
 import { host, type WaitOptions } from '../../core/host.js'
 import { checkWait, waitFor } from '../../core/wait.js'
 import type { FrameQueue } from '../../frames/frame-queue.js'
+import { openMemfdHeap } from '../../linux/memfd-heap.js'
 import { openHeap } from '../../linux/open-heap.js'
 import type { BufferQueue, FilledBuffer, QueueMemoryKind } from './buffer-queue.js'
 import {
   driverPiece,
   exportedBuffers,
+  heapBuffers,
   importedPiece,
   importedBuffers,
   type BufferPieces,
 } from './capture-buffers.js'
 import { CaptureFrame } from './capture-frame.js'
 import { DriverHeap } from './driver-heap.js'
-import { DriverSlots, ImportSlots, QueueFilling } from './fill-queue.js'
+import { CopySlots, DriverSlots, ImportSlots, QueueFilling, type FrameSlots } from './fill-queue.js'
+import { copyPicture, MappedBuffers } from './mapped-buffers.js'
 import { withDataOffsets, type CaptureFormat } from './lay-out-picture.js'
 import type { VideoNode } from './video-node.js'
 
@@ -28,7 +31,7 @@ export interface CaptureParts {
   readonly framesPerSecond: number | undefined
   readonly memory: QueueMemoryKind
   readonly bufferCount: number
-  /** Where buffers come from that the driver imports; openHeap({ need: 'device' }) where absent. */
+  /** Where buffers come from that are not the driver's; see CaptureOptions. */
   readonly heap: Heap | undefined
 }
 
@@ -40,6 +43,8 @@ export interface CaptureStats {
   readonly missed: number
   /** Those that the driver said are damaged; among `frames`. */
   readonly damaged: number
+  /** Bytes of pictures that were copied: 0 unless memory is 'copy'. */
+  readonly bytesCopied: number
   /** How fast they came, from the first to the last that was taken; undefined before the second. */
   readonly framesPerSecond: number | undefined
 }
@@ -69,6 +74,9 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   readonly #parts: CaptureParts
   readonly #driverHeap: DriverHeap
   #buffers: BufferPieces[] | undefined
+  /** The driver's, where its pictures are copied. */
+  #mapped: MappedBuffers | undefined
+  #bytesCopied = 0
   readonly #held = new Set<number>()
   readonly #counts = { frames: 0, missed: 0, damaged: 0 }
   #nextSequence: number | undefined
@@ -101,7 +109,8 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   stats(): CaptureStats {
     const seconds = (this.#lastNs - this.#firstNs) / 1e9
     const framesPerSecond = seconds > 0 ? (this.#counts.frames - 1) / seconds : undefined
-    return { ...this.#counts, framesPerSecond }
+    const bytesCopied = this.#bytesCopied + (this.#mapped?.bytesCopied ?? 0)
+    return { ...this.#counts, bytesCopied, framesPerSecond }
   }
 
   /**
@@ -147,21 +156,29 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
    * @throws {DmaBufError} EBUSY while it runs, or somebody else uses it; ENOMEM
    */
   tryFill(heap: Heap): DmaBufError | undefined {
-    this.#begin('queue')
     const { queue, pieceLengths } = this.#parts
-    let buffers: BufferPieces[] = []
-    try {
-      buffers = importedBuffers(queue, { count: 1, pieceLengths, heap })
-      queue.give(0, (buffers[0] ?? []).map(importedPiece))
-      return undefined
-    } catch (error) {
-      if (DmaBufError.is(error) && error.code !== 'EBUSY') return error
-      throw error
-    } finally {
-      queue[Symbol.dispose]()
-      for (const pieces of buffers) closeAll(pieces)
-      this.#use = undefined
-    }
+    return this.#try(() => {
+      const buffers = importedBuffers(queue, { count: 1, pieceLengths, heap })
+      try {
+        queue.give(0, (buffers[0] ?? []).map(importedPiece))
+      } finally {
+        queue[Symbol.dispose]()
+        for (const pieces of buffers) closeAll(pieces)
+      }
+    })
+  }
+
+  /**
+   * Tries whether the driver can export its buffers, without starting the camera.
+   *
+   * @returns undefined, or why not
+   * @throws {DmaBufError} EBUSY while it runs, or somebody else uses it
+   */
+  tryExport(): DmaBufError | undefined {
+    const { queue, pieceLengths } = this.#parts
+    return this.#try(() => {
+      for (const pieces of exportedBuffers(queue, { count: 1, pieceLengths })) closeAll(pieces)
+    })
   }
 
   /**
@@ -195,8 +212,8 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
       if (DmaBufError.is(error, 'ENODEV')) await this.close()
       throw error
     } finally {
-      // What the driver imported it would keep; its own buffers are the queue's for good.
-      if (this.memory === 'import') this.#parts.queue[Symbol.dispose]()
+      // What the driver imported it would keep; buffers that it exported are the queue's for good.
+      if (this.memory !== 'export') this.#endQueue()
       this.#use = undefined
     }
   }
@@ -205,7 +222,7 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#parts.queue[Symbol.dispose]()
+    this.#endQueue()
     this.#buffers?.forEach((pieces, index) => {
       if (!this.#held.has(index)) closeAll(pieces)
     })
@@ -223,6 +240,20 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
     this.#use = use
   }
 
+  #try(use: () => void): DmaBufError | undefined {
+    this.#begin('queue')
+    try {
+      use()
+      return undefined
+    } catch (error) {
+      if (DmaBufError.is(error) && error.code !== 'EBUSY') return error
+      throw error
+    } finally {
+      this.#parts.queue[Symbol.dispose]()
+      this.#use = undefined
+    }
+  }
+
   #start(): void {
     const { queue } = this.#parts
     const buffers = this.#makeBuffers()
@@ -231,7 +262,7 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
       for (let index = 0; index < buffers.length; index++) this.#give(index)
       queue.start()
     } catch (error) {
-      queue[Symbol.dispose]()
+      this.#endQueue()
       for (const pieces of buffers) closeAll(pieces)
       this.#buffers = undefined
       throw error
@@ -241,6 +272,10 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
   #makeBuffers(): BufferPieces[] {
     const { queue, pieceLengths, bufferCount: count, heap, memory } = this.#parts
     if (memory === 'export') return exportedBuffers(queue, { count, pieceLengths })
+    if (memory === 'copy') {
+      const mapped = this.#mapDriver()
+      return heapBuffers(heap ?? openMemfdHeap(), { count: mapped.count, pieceLengths })
+    }
     if (heap !== undefined) return importedBuffers(queue, { count, pieceLengths, heap })
     using found = openHeap({ need: 'device' })
     return importedBuffers(queue, { count, pieceLengths, heap: found })
@@ -248,7 +283,7 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
 
   #give(index: number): void {
     const pieces = this.#buffers?.[index] ?? []
-    const piece = this.memory === 'export' ? driverPiece : importedPiece
+    const piece = this.memory === 'import' ? importedPiece : driverPiece
     this.#parts.queue.give(index, pieces.map(piece))
   }
 
@@ -273,6 +308,7 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
 
   #frameOf(filled: FilledBuffer): CaptureFrame {
     const { index } = filled
+    if (this.#mapped !== undefined) copyPicture(this.#mapped, filled, this.#buffers?.[index] ?? [])
     const missed = this.#count(filled)
     this.#held.add(index)
     return new CaptureFrame({
@@ -323,7 +359,22 @@ export class Capture implements AsyncDisposable, AsyncIterable<CaptureFrame> {
       )
   }
 
-  #slots(queue: FrameQueue): ImportSlots | DriverSlots {
+  #mapDriver(): MappedBuffers {
+    const { queue, pieceLengths, bufferCount: count } = this.#parts
+    this.#mapped = new MappedBuffers(queue, { count, pieceLengths })
+    return this.#mapped
+  }
+
+  // Drivers keep buffers that are mapped.
+  #endQueue(): void {
+    this.#bytesCopied += this.#mapped?.bytesCopied ?? 0
+    this.#mapped?.[Symbol.dispose]()
+    this.#mapped = undefined
+    this.#parts.queue[Symbol.dispose]()
+  }
+
+  #slots(queue: FrameQueue): FrameSlots {
+    if (this.memory === 'copy') return new CopySlots(this.#mapDriver())
     if (this.memory === 'export') {
       if (this.#driverHeap.count > 0) return new DriverSlots(this.#driverHeap)
       throw new DmaBufError(

@@ -7,6 +7,7 @@ import { DmaBufError } from '../../core/errors.js'
 import type { BufferQueue, FilledBuffer, PieceOfMemory } from './buffer-queue.js'
 import { driverPiece, importedPiece } from './capture-buffers.js'
 import type { DriverHeap } from './driver-heap.js'
+import type { MappedBuffers } from './mapped-buffers.js'
 
 /** Which buffer of the driver's queue a buffer of ours is. */
 export interface FrameSlots {
@@ -16,6 +17,8 @@ export interface FrameSlots {
   slotOf(buffer: DmaBuf, isTaken: (index: number) => boolean): number
   /** What the driver has to be told of it. @throws {DmaBufError} EINVAL where it cannot fill such memory */
   pieceOf(buffer: DmaBuf): PieceOfMemory
+  /** Brings the picture into the frame, where the driver has not filled that itself. */
+  finish?(frame: WritableFrame, filled: FilledBuffer): void
 }
 
 /** Slots for buffers that the driver imports: a buffer comes back to the same, so that it is attached once. */
@@ -66,6 +69,33 @@ export class DriverSlots implements FrameSlots {
 
   pieceOf(buffer: DmaBuf): PieceOfMemory {
     return driverPiece(buffer)
+  }
+}
+
+/** Slots of the driver's own buffers, whose pictures are copied. */
+export class CopySlots implements FrameSlots {
+  readonly #mapped: MappedBuffers
+
+  constructor(mapped: MappedBuffers) {
+    this.#mapped = mapped
+  }
+
+  get count(): number {
+    return this.#mapped.count
+  }
+
+  slotOf(_buffer: DmaBuf, isTaken: (index: number) => boolean): number {
+    let index = 0
+    while (isTaken(index)) index++
+    return index
+  }
+
+  pieceOf(buffer: DmaBuf): PieceOfMemory {
+    return driverPiece(buffer)
+  }
+
+  finish({ bytes }: WritableFrame, { index, bytesUsed }: FilledBuffer): void {
+    this.#mapped.copyTo({ index, piece: 0 }, bytes.subarray(0, bytesUsed[0]))
   }
 }
 
@@ -154,7 +184,7 @@ export class QueueFilling {
     if (this.#driver.given === 0) await this.#driver.ready()
     // With less than all that is free the first pictures would be missed. A queue may take a turn of the event loop
     // for a buffer that is free.
-    for (let given = 0; this.#driver.given > given; ) {
+    for (let given = 0; this.#driver.given > given;) {
       given = this.#driver.given
       await eventLoopTurn()
       await eventLoopTurn()
@@ -183,13 +213,21 @@ export class QueueFilling {
         'The driver puts something before each picture: take frames',
       )
     }
-    // A damaged picture is not shown to anybody.
-    if (buffer.damaged) frame?.cancel()
-    else
-      frame?.queue({
-        timestampNs: buffer.timestampNs,
-        lengthBytes: Math.min(buffer.bytesUsed[0] ?? 0, this.#frames.lengthBytes),
-      })
+    if (frame !== undefined) this.#publish(frame, buffer)
     if (!filled(buffer)) this.#end(undefined)
+  }
+
+  #publish(frame: WritableFrame, buffer: FilledBuffer): void {
+    const { timestampNs, damaged, bytesUsed } = buffer
+    // A damaged picture is not shown to anybody.
+    if (damaged) {
+      frame.cancel()
+      return
+    }
+    this.#slots.finish?.(frame, buffer)
+    frame.queue({
+      timestampNs,
+      lengthBytes: Math.min(bytesUsed[0] ?? 0, this.#frames.lengthBytes),
+    })
   }
 }

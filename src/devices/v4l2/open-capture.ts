@@ -19,9 +19,14 @@ export interface CaptureOptions {
   readonly buffers?: number
   /**
    * 'export' (default): the driver's own memory. 'import': the driver fills dma-bufs of `heap`, or of a queue.
+   * 'copy': each picture is copied once, from the driver's memory into that of `heap`, or of a queue: for drivers
+   * that can do neither.
    */
   readonly memory?: QueueMemoryKind
-  /** With memory 'import': where the buffers come from; `openHeap({ need: 'device' })` where absent. */
+  /**
+   * Where the buffers come from. With memory 'import' `openHeap({ need: 'device' })` where absent, with 'copy'
+   * `openMemfdHeap()`.
+   */
   readonly heap?: Heap
 }
 
@@ -64,8 +69,8 @@ export async function openCapture(path: string, options: CaptureOptions = {}): P
 function checkOptions(path: string, options: CaptureOptions): void {
   const { buffers = 4, memory = 'export', format = {}, framesPerSecond } = options
   if (typeof path !== 'string') throw new TypeError(`path must be a string: ${String(path)}`)
-  if (memory !== 'export' && memory !== 'import')
-    throw new TypeError(`memory must be 'import' or 'export': ${String(memory)}`)
+  if (!['copy', 'export', 'import'].includes(memory))
+    throw new TypeError(`memory must be 'export', 'import' or 'copy': ${memory}`)
   if (!Number.isInteger(buffers) || buffers < 1 || buffers > VIDEO_MAX_FRAME)
     throw new RangeError(`buffers must be 1 to ${VIDEO_MAX_FRAME}: ${buffers}`)
   if (framesPerSecond !== undefined && !(framesPerSecond > 0 && framesPerSecond <= 1e6))

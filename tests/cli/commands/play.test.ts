@@ -108,6 +108,7 @@ for (const [args, message] of [
   [['--size', '640x360'], /--size is for cameras/],
   [['--fps', '30'], /--fps is for cameras/],
   [['--format', 'YUYV'], /--format is for cameras/],
+  [['--memory', 'copy'], /--memory is for cameras/],
   [['--camera', '/dev/video0', 'clip.y4m'], undefined],
 ] as const)
   test(`play refuses ${args.join(' ')} in one line`, async () => {

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openDevice } from '#src/cli/roles/device-feed.js'
 
-const options = { picture: {}, framesPerSecond: undefined, frames: undefined, buffers: 8 }
+const options = {
+  ...{ picture: {}, framesPerSecond: undefined, memory: undefined },
+  ...{ frames: undefined, buffers: 8 },
+}
 
 test('openDevice refuses what is no camera', async () => {
   await assert.rejects(openDevice({ device: '/dev/null', ...options }), {

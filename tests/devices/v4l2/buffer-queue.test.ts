@@ -27,6 +27,25 @@ test('request says what to do where the driver imports nothing', () => {
   assert.throws(() => queue.request('import', 2), { code: 'EINVAL', message: /memory: 'export'/ })
 })
 
+for (const code of ['ENOTTY', 'EINVAL'])
+  test(`export says what to do where the driver exports nothing (${code})`, () => {
+    using camera = new FakeCamera()
+    using queue = new BufferQueue(camera.node, 1, 1)
+    queue.request('export', 1)
+    camera.failures.set(uapi.VIDIOC_EXPBUF, code)
+    assert.throws(() => queue.export(0, 0), { code, message: /memory: 'copy'/ })
+  })
+
+test('whereToMap tells what the driver tells', () => {
+  using camera = new FakeCamera()
+  using queue = new BufferQueue(camera.node, 1, 1)
+  queue.request('copy', 2)
+  const { fd, offset, lengthBytes } = queue.whereToMap(1, 0)
+  assert.deepEqual([fd, offset, lengthBytes], [camera.fd, 65_536, 65_536])
+  camera.failures.set(uapi.VIDIOC_QUERYBUF, 'EINVAL')
+  assert.throws(() => queue.whereToMap(2, 0), { code: 'EINVAL' })
+})
+
 test('take gives what is filled, with the driver’s time, number and word of damage', async () => {
   using camera = new FakeCamera()
   using queue = new BufferQueue(camera.node, 1, 1)

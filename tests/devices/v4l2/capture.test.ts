@@ -138,6 +138,21 @@ test('A driver that fails to start leaves nothing, and can be tried again', asyn
   assert.ok(frame)
 })
 
+test('tryExport says whether the driver can, and leaves nothing', async () => {
+  using camera = new FakeCamera()
+  await using capture = camera.capture()
+  await settled()
+  const before = memfds()
+  assert.equal(capture.tryExport(), undefined)
+  camera.failures.set(uapi.VIDIOC_EXPBUF, 'ENOTTY')
+  assert.equal(capture.tryExport()?.code, 'ENOTTY')
+  await settled()
+  assert.deepEqual(memfds(), before)
+  assert.equal(camera.bufferCount, 0)
+  camera.failures.set(uapi.VIDIOC_REQBUFS, 'EBUSY')
+  assert.throws(() => capture.tryExport(), { code: 'EBUSY' })
+})
+
 test('A capture gives frames, or fills a queue, not both', async () => {
   using camera = new FakeCamera()
   await using capture = camera.capture()

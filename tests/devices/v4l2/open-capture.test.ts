@@ -14,7 +14,7 @@ for (const [what, options, error] of [
   ['an absurd height', { format: { height: 16_385 } }, RangeError],
   ['a name of three letters', { format: { fourcc: 'YUY' } }, TypeError],
   ['a format that is only a name', { format: 'YUYV' }, TypeError],
-  ['memory of another kind', { memory: 'copy' }, TypeError],
+  ['memory of another kind', { memory: 'copied' }, TypeError],
 ] as const)
   test(`openCapture refuses ${what}`, async () => {
     await assert.rejects(openCapture('/nonexistent', options as unknown as CaptureOptions), error)
