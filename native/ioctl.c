@@ -113,26 +113,35 @@ static napi_value ioctl_on_thread(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-// sync(fd, flags, events) -> undefined, or -errno: DMA_BUF_IOCTL_SYNC, and nothing else, since every access makes it
-// twice. Where events of poll(2) are asked for and none is there yet it is not called: -EAGAIN.
+// sync(call) -> undefined, or -errno: DMA_BUF_IOCTL_SYNC, and nothing else, since every access makes it twice. Each
+// argument costs as much as half the way into the kernel, so it is one number: 16 times the descriptor, the flags, and
+// 8 for a call that is made only where nobody is in the way. Else it is -EAGAIN.
+enum { FLAGS = 7, IF_READY = 8 };
+
+static int not_ready(int fd, uint64_t flags) {
+  struct pollfd file = {.fd = fd, .events = (flags & DMA_BUF_SYNC_WRITE) != 0 ? POLLOUT : POLLIN};
+  int ready;
+  do ready = poll(&file, 1, 0);
+  while (ready < 0 && errno == EINTR);
+  if (ready > 0) return 0;
+  return ready < 0 ? -errno : -EAGAIN;
+}
+
 static napi_value sync_buffer(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value values[3];
-  int32_t fd = -1, events = 0;
-  uint32_t flags = 0;
-  napi_get_cb_info(env, info, &count, values, NULL, NULL);
-  if (count < 3) return number(env, -EINVAL);
-  napi_get_value_int32(env, values[0], &fd);
-  napi_get_value_uint32(env, values[1], &flags);
-  napi_get_value_int32(env, values[2], &events);
-  if (events != 0) {
-    struct pollfd file = {.fd = fd, .events = (short)events};
-    int ready;
-    do ready = poll(&file, 1, 0);
-    while (ready < 0 && errno == EINTR);
-    if (ready <= 0) return number(env, ready < 0 ? -errno : -EAGAIN);
+  size_t count = 1;
+  napi_value value;
+  double given = -1;
+  napi_get_cb_info(env, info, &count, &value, NULL, NULL);
+  if (count < 1 || napi_get_value_double(env, value, &given) != napi_ok) return number(env, -EINVAL);
+  // Not NaN either, which must not mean stdin.
+  if (!(given >= 0 && given < (double)INT32_MAX * 16)) return number(env, -EBADF);
+  int64_t call = (int64_t)given;
+  int fd = (int)(call >> 4);
+  struct dma_buf_sync sync = {.flags = (uint64_t)call & FLAGS};
+  if ((call & IF_READY) != 0) {
+    int error = not_ready(fd, sync.flags);
+    if (error < 0) return number(env, error);
   }
-  struct dma_buf_sync sync = {.flags = flags};
   int result;
   do result = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
   while (result < 0 && errno == EINTR);

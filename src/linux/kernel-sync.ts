@@ -13,7 +13,7 @@ import {
 } from '../uapi/dma-buf.js'
 import { POLLIN, POLLOUT } from '../uapi/file.js'
 import type { KernelMemory } from './kernel-memory.js'
-import { check, native } from './native.js'
+import { check, native, SYNC_IF_READY } from './native.js'
 
 const EAGAIN = -11
 
@@ -78,13 +78,13 @@ export function tryBeginKernelAccess(direction: Direction, memory: KernelMemory)
 
 /** Tells the kernel that the CPU is done. @rule BUF-49, CPU-6 @throws {DmaBufError} what the exporter says */
 export function endKernelAccess(direction: Direction, { fd }: KernelMemory): void {
-  const result = native().sync(fd.number, flagsOf(direction) | DMA_BUF_SYNC_END, 0)
+  const result = native().sync(fd.number * 16 + (flagsOf(direction) | DMA_BUF_SYNC_END))
   if (result !== undefined) check(result, 'endCpuAccess', refused)
 }
 
 // Nobody can have added work to memory that nobody else has: there is nothing to look for.
 function tryHere(direction: Direction, { fd, isForeign }: KernelMemory): number | undefined {
-  return native().sync(fd.number, flagsOf(direction), isForeign ? eventsOf(direction) : 0)
+  return native().sync(fd.number * 16 + flagsOf(direction) + (isForeign ? SYNC_IF_READY : 0))
 }
 
 async function tryOnThread(

@@ -13,6 +13,9 @@ export type Addresses = readonly (number | Uint8Array)[]
 /** What a poll does before it calls back. */
 export const PollMode = { events: 0, messages: 1, doorbell: 2 } as const
 
+/** In the call of sync(): nothing is done where somebody is in the way, but -EAGAIN. */
+export const SYNC_IF_READY = 8
+
 /** How a mapping is made: shared, private (reads follow the owner, stores go nowhere), or read only. */
 export const MapMode = { shared: 0, private: 1, readOnly: 2 } as const
 
@@ -66,8 +69,11 @@ export interface Native {
     request: number,
     argument?: Uint8Array | number,
   ): Promise<number> | number
-  /** Undefined where it is done, for speed. */
-  sync(fd: number, flags: number, events: number): number | undefined
+  /**
+   * Undefined where it is done, for speed.
+   * @param call - 16 times the descriptor, the flags, and SYNC_IF_READY where it is not to wait
+   */
+  sync(call: number): number | undefined
 
   allocateFromHeap(heap: number, lengthBytes: number, flags: number, inode: Int32Array): number
 
@@ -125,7 +131,8 @@ function load(): Native {
   if (versions['bun'] !== undefined)
     throw unavailable('Bun has no uv_poll: run this program on Node')
   const path = process.env['DMABUF_NATIVE'] ?? `../../prebuilds/linux-${arch}/dmabuf.node`
-  return createRequire(import.meta.url)(path) as Native
+  // A copy: what V8 keeps as a dictionary while it is filled stays one, and each look into it takes as long as a call.
+  return { ...(createRequire(import.meta.url)(path) as Native) }
 }
 
 function unavailable(why: string, cause?: unknown): DmaBufError {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { writeSync } from 'node:fs'
 import { test } from 'node:test'
-import { native } from '#src/linux/native.js'
+import { native, SYNC_IF_READY } from '#src/linux/native.js'
 import { countResources, settled } from '../../helpers/leaks.js'
 
 /** Bytes that can be read, into an int. It names no size. */
@@ -83,13 +83,21 @@ test('ioctl stores addresses only within the argument, and only of arrays', () =
   })
 })
 
-test('sync calls a driver only where the event is there', () => {
+test('sync that is not to wait calls a driver only where a reader, or a writer, has nobody in the way', () => {
   withPipe((fd) => {
-    const POLLIN = 1
-    const POLLOUT = 4
-    assert.equal(native().sync(fd, 0, POLLIN), ENOTTY)
-    assert.equal(native().sync(fd, 0, POLLOUT), -11)
-    assert.equal(native().sync(fd, 0, 0), ENOTTY)
-    assert.equal(native().sync(-1, 0, 0), -9)
+    const READ = 1
+    const WRITE = 2
+    const { sync } = native()
+    assert.equal(sync(fd * 16 + SYNC_IF_READY + READ), ENOTTY)
+    for (const flags of [WRITE, READ | WRITE])
+      assert.equal(sync(fd * 16 + SYNC_IF_READY + flags), -11)
+    for (const flags of [READ, WRITE, READ | WRITE]) assert.equal(sync(fd * 16 + flags), ENOTTY)
   })
+})
+
+test('sync takes no number for a descriptor that is none', () => {
+  const EBADF = -9
+  for (const call of [-1, -16, 2 ** 35, 2 ** 53, (2 ** 31 - 1) * 16, Infinity, NaN])
+    assert.equal(native().sync(call), EBADF, String(call))
+  for (const call of [undefined, '16', {}]) assert.equal(native().sync(call as never), -22)
 })
