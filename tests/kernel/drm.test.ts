@@ -232,6 +232,18 @@ void test('Syncobj.wait waits for what nobody has submitted yet', WITH_GPU, asyn
   await assert.rejects(signaled.wait({ signal: aborted }), /enough/)
 })
 
+void test('Syncobj.wait ends when the syncobj or the device is closed', WITH_GPU, async () => {
+  const gpu = openDriver('virtio_gpu')
+  const syncobj = gpu.createSyncobj()
+  using other = gpu.createSyncobj()
+  const one = assert.rejects(syncobj.wait(), { code: 'EBADF' })
+  syncobj.close()
+  await one
+  const two = assert.rejects(other.wait({ point: 2n }), { code: 'EBADF' })
+  gpu.close()
+  await two
+})
+
 void test(
   'A timeline syncobj reaches its points in order, and takes fences at them',
   WITH_GPU,

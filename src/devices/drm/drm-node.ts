@@ -24,6 +24,7 @@ export class DrmNode implements Disposable {
   /** Of the driver: `major.minor.patch level`. */
   readonly version: string
   readonly #fd: OwnedFd
+  readonly #onClose = new Set<() => void>()
 
   /** @throws {DmaBufError} EINVAL where the path is no DRM node; what opening says */
   constructor(path: string) {
@@ -63,9 +64,17 @@ export class DrmNode implements Disposable {
     return Number(decodeDrmCap(bytes).value)
   }
 
+  /** Calls it when the node is closed. @returns what ends that */
+  onClose(closed: () => void): () => void {
+    this.#onClose.add(closed)
+    return () => this.#onClose.delete(closed)
+  }
+
   /** Idempotent. Never throws. */
   close(): void {
     this.#fd.close()
+    for (const closed of this.#onClose) closed()
+    this.#onClose.clear()
   }
 
   [Symbol.dispose](): void {

@@ -31,6 +31,8 @@ export interface SyncobjWaitOptions extends WaitOptions {
 export class Syncobj implements Disposable {
   readonly #node: DrmNode
   readonly #handle: number
+  /** Of those who wait. */
+  readonly #bells = new Set<Doorbell>()
   #closed = false
 
   /** @internal Use DrmDevice.createSyncobj(). */
@@ -41,8 +43,8 @@ export class Syncobj implements Disposable {
 
   /** The device's number for it, for ioctls of your own; borrowed. @throws {DmaBufError} EBADF after close() */
   get handle(): number {
-    if (!this.#closed && !this.#node.closed) return this.#handle
-    throw new DmaBufError('EBADF', 'syncobj', 'The syncobj or its device was closed')
+    this.#checkOpen()
+    return this.#handle
   }
 
   /**
@@ -118,20 +120,19 @@ export class Syncobj implements Disposable {
    * their errors in the kernel.
    *
    * @kernel DRM_IOCTL_SYNCOBJ_EVENTFD
-   * @throws {DmaBufError} ETIMEDOUT; the fence's error; EINVAL, ENOTTY before Linux 6.6; the reason of an aborted
-   *   signal. As rejections
+   * @throws {DmaBufError} ETIMEDOUT; the fence's error; EBADF when the syncobj or its device is closed meanwhile; EINVAL,
+   *   ENOTTY before Linux 6.6; the reason of an aborted signal. As rejections
    */
   async wait({ point, available = false, ...options }: SyncobjWaitOptions = {}): Promise<void> {
     // What the kernel is asked for it keeps.
     checkWait(options)
     const flags = available ? uapi.DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE : 0
     using bell = new Doorbell()
-    using watch = new FdWatch(bell.set)
     const fd = bell.bellNumber
     const eventfd = { handle: this.handle, flags, point: checkPoint(point ?? 0n), fd, pad: 0 }
     const bytes = uapi.encodeSyncobjEventfd(eventfd)
     this.#node.call(uapi.DRM_IOCTL_SYNCOBJ_EVENTFD, bytes, 'Cannot wait for a syncobj (Linux 6.6)')
-    await watch.ready(POLLIN, 'syncobj wait', options)
+    await this.#rung(bell, options)
     if (!available && isNoPoint(point)) this.#throwError()
   }
 
@@ -144,6 +145,7 @@ export class Syncobj implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    for (const bell of this.#bells) bell.ring()
     if (this.#node.closed) return
     const bytes = uapi.encodeSyncobjCreate({ handle: this.#handle, flags: 0 })
     this.#node.call(uapi.DRM_IOCTL_SYNCOBJ_DESTROY, bytes, 'Cannot destroy a syncobj')
@@ -151,6 +153,25 @@ export class Syncobj implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  // By the kernel, or by close(): the kernel forgets the wait then, and rings no more.
+  async #rung(bell: Doorbell, options: WaitOptions): Promise<void> {
+    using watch = new FdWatch(bell.set)
+    const forget = this.#node.onClose(() => bell.ring())
+    this.#bells.add(bell)
+    try {
+      await watch.ready(POLLIN, 'syncobj wait', options)
+    } finally {
+      this.#bells.delete(bell)
+      forget()
+    }
+    this.#checkOpen()
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed && !this.#node.closed) return
+    throw new DmaBufError('EBADF', 'syncobj', 'The syncobj or its device was closed')
   }
 
   // What it was that signalled, if it is still there.

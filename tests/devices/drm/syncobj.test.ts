@@ -104,3 +104,22 @@ test('importSyncobj closes what it is given, whatever the driver says', () => {
   )
   assert.equal(fd.closed, true)
 })
+
+for (const what of ['syncobj', 'device'] as const)
+  test(`Who waits when the ${what} is closed is told, and nothing stays open`, async () => {
+    using fake = new FakeDrm()
+    const device = openDrm(FAKE_NODE)
+    const syncobj = device.createSyncobj()
+    using other = device.createSyncobj()
+    const before = openFds().length
+    const waits = [syncobj.wait(), syncobj.wait({ point: 3n }), syncobj.wait({ available: true })]
+    const told = waits.map((wait) => assert.rejects(wait, { code: 'EBADF' }))
+    const stays = other.wait({ timeoutMs: what === 'device' ? 20_000 : 1 })
+    const late = assert.rejects(stays, { code: what === 'device' ? 'EBADF' : 'ETIMEDOUT' })
+    if (what === 'device') device.close()
+    else syncobj.close()
+    await Promise.all([...told, late])
+    assert.equal(openFds().length, what === 'device' ? before - 1 : before)
+    assert.ok(fake.syncobjCalls.length > 0)
+    device.close()
+  })
