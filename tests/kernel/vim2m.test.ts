@@ -148,5 +148,5 @@ void test('vim2m refuses memory that is no dma-buf, or too small', WITH_VIM2M, (
 
 void test('listCameras takes no memory-to-memory device for a camera', WITH_VIM2M, () => {
   const found = listCameras().find((device) => device.path === path)
-  assert.deepEqual([found?.kind, found?.formats], ['codec', []])
+  assert.deepEqual([found?.kind, found?.formats], ['converter', []])
 })

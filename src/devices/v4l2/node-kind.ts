@@ -17,14 +17,14 @@ import {
   V4L2_CAP_VIDEO_OUTPUT_MPLANE,
 } from '../../uapi/videodev2.js'
 
-/** What a video node is for. Only a `camera` gives pictures. */
+/** What a video node is for. Only a `camera` gives pictures; a `converter` makes them of those it is given. */
 export type VideoNodeKind =
-  'camera' | 'codec' | 'metadata' | 'other' | 'output' | 'radio' | 'touch' | 'vbi'
+  'camera' | 'converter' | 'metadata' | 'other' | 'output' | 'radio' | 'touch' | 'vbi'
 
 /** In this order: a touch pad says that it captures video, too. */
 const KINDS: readonly (readonly [VideoNodeKind, number])[] = [
   ['touch', V4L2_CAP_TOUCH],
-  ['codec', V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE],
+  ['converter', V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE],
   ['camera', V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE],
   ['output', V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE],
   ['metadata', V4L2_CAP_META_CAPTURE | V4L2_CAP_META_OUTPUT],

@@ -87,7 +87,7 @@ function checkOptions(path: string, options: CaptureOptions): void {
 
 const WORDS: Readonly<Record<VideoNodeKind, string>> = {
   camera: 'a camera without queues of buffers: it can only be read()',
-  codec: 'a codec',
+  converter: 'a converter of pictures, as codecs and scalers are',
   metadata: 'metadata of another node',
   other: 'something else',
   output: 'an output, which takes pictures',

@@ -46,10 +46,11 @@ export async function probeVideo(path: string, surroundings: Surroundings): Prom
       return { name: path, detail: '', reason: 'it is no video device (ENOTTY)' }
     return explainRefusal(path, kind, codeOf(error), surroundings)
   }
-  return describe(path, argument)
+  return describeVideo(path, argument)
 }
 
-function describe(path: string, argument: Uint8Array): Finding {
+/** What a device says of itself, in words. @param argument - VIDIOC_QUERYCAP's answer */
+export function describeVideo(path: string, argument: Uint8Array): Finding {
   const { driver, card, capabilities, deviceCaps } = decodeCapability(argument)
   const flags = (capabilities & V4L2_CAP_DEVICE_CAPS) === 0 ? capabilities : deviceCaps
   const detail = `${card} (${driver})`

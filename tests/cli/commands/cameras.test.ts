@@ -46,6 +46,12 @@ test('A camera has a line for each format with its largest sizes', () => {
   )
 })
 
+test('What makes pictures of pictures is no camera', () => {
+  const nothing = { driver: 'vim2m', bus: undefined, formats: [], problem: undefined }
+  const text = deviceLines({ path: '/dev/video2', name: 'vim2m', kind: 'converter', ...nothing })
+  assert.equal(text, '/dev/video2  vim2m: converter\n')
+})
+
 test('A node that cannot be used says why', () => {
   const nothing = { driver: undefined, bus: undefined, formats: [] }
   const text = deviceLines({

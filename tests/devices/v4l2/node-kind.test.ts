@@ -10,7 +10,7 @@ const MPLANE = uapi.V4L2_CAP_VIDEO_CAPTURE_MPLANE
 test('nodeKind tells cameras from what else has such nodes', () => {
   assert.equal(nodeKind(CAPTURE | STREAMING), 'camera')
   assert.equal(nodeKind(CAPTURE | uapi.V4L2_CAP_TOUCH), 'touch')
-  assert.equal(nodeKind(uapi.V4L2_CAP_VIDEO_M2M_MPLANE | STREAMING), 'codec')
+  assert.equal(nodeKind(uapi.V4L2_CAP_VIDEO_M2M_MPLANE | STREAMING), 'converter')
   assert.equal(nodeKind(uapi.V4L2_CAP_META_CAPTURE), 'metadata')
   assert.equal(nodeKind(uapi.V4L2_CAP_VIDEO_OUTPUT), 'output')
   assert.equal(nodeKind(uapi.V4L2_CAP_VBI_CAPTURE | uapi.V4L2_CAP_SLICED_VBI_CAPTURE), 'vbi')
