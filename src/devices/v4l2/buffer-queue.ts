@@ -1,6 +1,6 @@
-import { DmaBufError, errnoName } from '../../core/errors.js'
+import { DmaBufError } from '../../core/errors.js'
 import { host } from '../../core/host.js'
-import { native, PollMode, type PollHandle } from '../../linux/native.js'
+import { FdWatch } from '../../linux/fd-watch.js'
 import {
   decodeBuffer,
   decodeBufferPlane,
@@ -28,7 +28,7 @@ import {
   type VideoBuffer,
 } from '../../uapi/videodev2-buffers.js'
 import { V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE } from '../../uapi/videodev2.js'
-import { O_CLOEXEC, O_RDWR } from '../../uapi/file.js'
+import { O_CLOEXEC, O_RDWR, POLLIN } from '../../uapi/file.js'
 import { OwnedFd } from '../../linux/owned-fd.js'
 import type { VideoNode } from './video-node.js'
 
@@ -57,15 +57,13 @@ export interface PieceOfMemory {
   readonly lengthBytes: number
 }
 
-const READABLE = 1
-
 /** A driver's queue of buffers to fill: which it has, and which are filled. */
 export class BufferQueue implements Disposable {
   readonly #node: VideoNode
   readonly #type: number
   readonly #pieceCount: number
   #memory = V4L2_MEMORY_MMAP
-  #poll: PollHandle | undefined
+  readonly #watch: FdWatch
   #wake: (() => void) | undefined
   #streams = false
   /** How many buffers the driver has, filled ones included. */
@@ -73,6 +71,7 @@ export class BufferQueue implements Disposable {
 
   constructor(node: VideoNode, type: number, pieceCount: number) {
     this.#node = node
+    this.#watch = new FdWatch(node.fd)
     this.#type = type
     this.#pieceCount = pieceCount
   }
@@ -180,21 +179,23 @@ export class BufferQueue implements Disposable {
   /**
    * Settles when a picture or an error waits to be taken, or when wake() is called. Without a buffer the driver
    * has nothing to say, but that. One wait at a time.
+   *
+   * @throws {DmaBufError} ENOMEM, EMFILE where it cannot be waited for
    */
   async ready(): Promise<void> {
-    const poll = (this.#poll ??= this.#openPoll())
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      if (this.#given > 0) native().pollStart(poll, READABLE)
+      if (this.#given > 0) this.#watchFor(resolve)
     })
   }
 
   /** Ends a wait. */
   wake(): void {
     const wake = this.#wake
+    if (wake === undefined) return
     this.#wake = undefined
-    if (this.#poll !== undefined) native().pollStart(this.#poll, 0)
-    wake?.()
+    this.#watch.forget(wake)
+    wake()
   }
 
   /** Stops the camera: all buffers leave the driver's hands, filled or not. Never throws. */
@@ -209,8 +210,7 @@ export class BufferQueue implements Disposable {
   /** All buffers leave the driver's hands, and are no buffers of the queue any more. Never throws. */
   [Symbol.dispose](): void {
     this.stop()
-    if (this.#poll !== undefined) native().pollClose(this.#poll)
-    this.#poll = undefined
+    this.#watch[Symbol.dispose]()
     if (!this.#node.fd.closed) this.#node.try(VIDIOC_REQBUFS, this.#requestBytes(0))
   }
 
@@ -218,16 +218,12 @@ export class BufferQueue implements Disposable {
     return this.#type === V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE
   }
 
-  #openPoll(): PollHandle {
-    const poll = native().pollOpen(
-      this.#node.fd.number,
-      () => {
-        this.wake()
-      },
-      PollMode.events,
-    )
-    if (typeof poll === 'number') throw this.#node.error(errnoName(-poll), 'poll', 'wait for')
-    return poll
+  #watchFor(wake: () => void): void {
+    try {
+      this.#watch.once(POLLIN, wake)
+    } catch (error) {
+      throw DmaBufError.is(error) ? this.#node.error(error.code, 'poll', 'wait for') : error
+    }
   }
 
   #requestBytes(count: number): Uint8Array {
