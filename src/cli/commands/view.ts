@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { us } from '../play/dashboard.js'
 import { measuringViewer } from '../roles/measuring-viewer.js'
 import { pictureViewer } from '../roles/picture-viewer.js'
@@ -19,6 +20,8 @@ const LINE_MS = 1000
 /** Looks at a camera's frames in place. @returns the exit code */
 export async function view(socket: string, flags: ViewFlags): Promise<number> {
   const role = flags.latest ? pictureViewer(flags.contactSheet) : measuringViewer()
+  // Who takes the newest frame may be late, who takes every frame may not: the camera would wait for it.
+  if (flags.latest) setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const { frames, wait, picture } = flags
   const signal = stopSignal()
   try {
