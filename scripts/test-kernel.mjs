@@ -21,7 +21,7 @@ import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { accelerator } from './kernel-vm/accelerator.mjs'
 import { buildKey } from './kernel-vm/build-key.mjs'
-import { boot, withJob } from './kernel-vm/boot.mjs'
+import { boot, PROCESSORS, withJob } from './kernel-vm/boot.mjs'
 import { customKernel } from './kernel-vm/custom-kernel.mjs'
 import { packages } from './kernel-vm/packages.mjs'
 import { say, Unavailable } from './kernel-vm/unavailable.mjs'
@@ -87,6 +87,8 @@ function inProject(command) {
 }
 
 async function start(options, command) {
+  if (options.accel !== 'auto' && !Object.hasOwn(PROCESSORS, options.accel))
+    throw new RangeError(`--accel is auto, ${Object.keys(PROCESSORS).join(' or ')}`)
   const parts = await packages({ update: options.update })
   if (options.custom) parts.kernel = await customKernel({ jobs: Number(options.jobs) })
   const accel = options.accel === 'auto' ? await accelerator(parts) : options.accel
@@ -159,6 +161,10 @@ const options = {
 try {
   process.exitCode = await run(parseArgs({ allowPositionals: true, options }))
 } catch (error) {
+  if (error instanceof RangeError) {
+    console.error(`test-kernel: ${error.message}`)
+    process.exit(1)
+  }
   if (!(error instanceof Unavailable)) throw error
   console.log(`\nSKIPPED: NO TEST RAN ON A REAL KERNEL: ${error.message}`)
   process.exitCode = SKIPPED

@@ -11,6 +11,22 @@ const CONSOLE_LINES = 20
 const APPEND =
   'console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off tsc=reliable random.trust_cpu=on'
 
+/** By what runs the instructions. The clock of `count` does not go on by itself: each of them is a nanosecond. */
+export const PROCESSORS = {
+  kvm: ['-accel', 'kvm', '-cpu', 'host', '-smp', '2'],
+  tcg: ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
+  count: [
+    '-accel',
+    'tcg,thread=single',
+    '-cpu',
+    'max',
+    '-icount',
+    'shift=0,sleep=off',
+    '-smp',
+    '1',
+  ],
+}
+
 /**
  * Runs a command in a VM. Its output goes to stdout and stderr of ours.
  *
@@ -20,7 +36,7 @@ const APPEND =
  * @param parts - the folders of QEMU and the kernel
  * @param options.command - for /bin/sh
  * @param options.modules - what is loaded before, in order
- * @param options.accel - tcg or kvm
+ * @param options.accel - one of PROCESSORS
  * @param options.extra - more words for the kernel's command line
  * @returns `{ status, death }`: the command's status, or how the VM ended without one
  */
@@ -64,13 +80,8 @@ function qemuArguments(parts, job, { accel, memoryMiB, modules, extra = '' }) {
   ]
   return [
     ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'q35'],
-    [
-      '-accel',
-      accel === 'kvm' ? 'kvm' : 'tcg,thread=multi',
-      '-cpu',
-      accel === 'kvm' ? 'host' : 'max',
-    ],
-    ['-smp', '2', '-m', String(memoryMiB)],
+    PROCESSORS[accel],
+    ['-m', String(memoryMiB)],
     ['-L', join(parts.qemu, 'usr/share/qemu'), '-L', join(parts.qemu, 'usr/share/seabios')],
     ['-kernel', join(parts.kernel, 'vmlinuz'), '-initrd', join(job, 'initrd')],
     ['-append', `${APPEND} vm.modules=${modules.join(',')} ${extra}`],
