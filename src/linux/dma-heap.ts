@@ -1,4 +1,5 @@
 import type { DmaBuf } from '../core/buffer/buffer.js'
+import { DmaBufError } from '../core/errors.js'
 import type { Heap } from '../core/heap/heap.js'
 import { O_ACCMODE, O_CLOEXEC, O_RDWR } from '../uapi/file.js'
 import { checkHeapLimit } from './heap-limit.js'
@@ -55,7 +56,11 @@ function allocate(
   lengthBytes: number,
   { heapName, flags }: { readonly heapName: string; readonly flags: number },
 ): DmaBuf {
-  const fdFlags = (flags & O_ACCMODE) | O_CLOEXEC
+  if (!Number.isInteger(flags) || (flags & ~(O_ACCMODE | O_CLOEXEC)) !== 0)
+    throw new DmaBufError('EINVAL', 'allocate', `flags may be an access mode: ${flags}`, {
+      rule: 'HEAP-9',
+    })
+  const fdFlags = flags | O_CLOEXEC
   const fd = native().allocateFromHeap(node.number, lengthBytes, fdFlags, inode)
   check(fd, 'allocate', () => `Cannot allocate ${lengthBytes} bytes`)
   return newKernelBuffer(madeFd(fd), {

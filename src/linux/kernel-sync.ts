@@ -1,5 +1,6 @@
 import type { CpuAccessOptions } from '../core/buffer/access.js'
 import type { Direction } from '../core/buffer/device.js'
+import { DmaBufError } from '../core/errors.js'
 import { host, type WaitOptions } from '../core/host.js'
 import { checkWait, waitFor } from '../core/wait.js'
 import {
@@ -16,6 +17,9 @@ import type { KernelMemory } from './kernel-memory.js'
 import { check, native, SYNC_IF_READY } from './native.js'
 
 const EAGAIN = -11
+
+/** Between two looks whether a thread is late, or stopped. */
+const LATE_MS = 10
 
 /** The access, as SYNC says it. @rule BUF-50 */
 function flagsOf(direction: Direction): number {
@@ -44,7 +48,10 @@ export function beginKernelAccess(
   options: CpuAccessOptions = {},
 ): void | Promise<void> {
   checkWait(options)
-  const onThread = (options.blocking ?? (memory.isForeign ? 'thread' : 'loop')) === 'thread'
+  const { blocking = memory.isForeign ? 'thread' : 'loop' } = options
+  if (blocking !== 'thread' && blocking !== 'loop')
+    throw new TypeError(`blocking must be 'loop' or 'thread': ${String(blocking)}`)
+  const onThread = blocking === 'thread'
   if (!onThread && tryBeginKernelAccess(direction, memory)) return undefined
   return begin(direction, memory, { options, onThread })
 }
@@ -98,17 +105,35 @@ async function tryOnThread(
   const begin = encodeSync(BigInt(flagsOf(direction) | DMA_BUF_SYNC_START))
   const call = native().ioctlOnThread(fd.number, DMA_BUF_IOCTL_SYNC, begin)
   if (typeof call === 'number') return call
-  return waitFor<number>('beginCpuAccess', options, (waiter) => {
-    let isGivenUp = false
+  try {
+    return await resultOf(call, direction, memory, options)
+  } catch (error) {
+    // Nobody waits for it any more, and nobody will end it.
     void call.then((result) => {
-      waiter.resolve(result)
-      // Nobody waits for it any more, and nobody will end it.
-      if (isGivenUp && result >= 0 && !fd.closed) endKernelAccess(direction, memory)
+      if (result >= 0 && !fd.closed) endKernelAccess(direction, memory)
     })
-    return () => {
-      isGivenUp = true
+    throw error
+  }
+}
+
+/** The time that is given is for the work of others: while there is none, only the thread is late. */
+async function resultOf(
+  call: Promise<number>,
+  direction: Direction,
+  { fd }: KernelMemory,
+  options: WaitOptions,
+): Promise<number> {
+  for (let left = options; ; left = { signal: options.signal, timeoutMs: LATE_MS }) {
+    try {
+      return await waitFor<number>('beginCpuAccess', left, ({ resolve }) => {
+        void call.then(resolve)
+        return () => undefined
+      })
+    } catch (error) {
+      const isLate = DmaBufError.is(error, 'ETIMEDOUT') && !fd.closed
+      if (!isLate || native().pollNow(fd.number, eventsOf(direction)) <= 0) throw error
     }
-  })
+  }
 }
 
 function refused(): string {

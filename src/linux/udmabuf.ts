@@ -10,11 +10,11 @@ import {
 } from '../uapi/udmabuf.js'
 import { checkHeapLimit } from './heap-limit.js'
 import { heapLength } from './heap-length.js'
-import { ioctl } from './ioctl.js'
+import { tryIoctl } from './ioctl.js'
 import { bufferOfKernelFd, named } from './kernel-buffer.js'
 import { createMemfd, statFd } from './memfd.js'
 import { fdOf } from './memory-of-fd.js'
-import { MapMode, native } from './native.js'
+import { check, MapMode, native } from './native.js'
 import { openNode } from './open-node.js'
 import { OwnedFd } from './owned-fd.js'
 
@@ -96,10 +96,9 @@ export function openUdmabufHeap(options: { readonly maxLengthBytes?: number } = 
 function bufferOf(node: OwnedFd, parts: readonly MemoryPart[], cannot: () => string): DmaBuf {
   const items = parts.map(itemOf)
   const argument = encodeUdmabufCreateList({ flags: UDMABUF_FLAGS_CLOEXEC, items })
-  const fd = ioctl(node, UDMABUF_CREATE_LIST, argument, {
-    operation: 'createUdmabuf',
-    message: cannot,
-  })
+  const fd = tryIoctl(node, UDMABUF_CREATE_LIST, argument)
+  const isOfParts = ['EINVAL', 'EBADFD'].includes(errnoName(-fd))
+  check(fd, 'createUdmabuf', () => (isOfParts ? cannot() : 'Cannot make a buffer'))
   return bufferOfKernelFd(OwnedFd.adopt(fd), { exporterName: 'udmabuf', isForeign: false })
 }
 

@@ -68,6 +68,15 @@ test('A buffer has the heap’s name as its exporter’s, and its own from the k
   assert.deepEqual(one.fakes.names, ['frame'])
 })
 
+test('Flags that the kernel has no use for are not asked for [HEAP-9]', () => {
+  using one = rig()
+  using heap = one.open()
+  for (const flags of [-1, NaN, 0.5, 4, 'x' as never])
+    assert.throws(() => heap.allocate(1, { flags }), { code: 'EINVAL', rule: 'HEAP-9' })
+  heap.allocate(1, { flags: 3 | O_CLOEXEC }).close()
+  assert.equal(one.asked.length, 1)
+})
+
 test('What is beyond the limit is never asked for [HEAP-13]', () => {
   using one = rig()
   using heap = one.open({ maxLengthBytes: 8192 })

@@ -99,6 +99,15 @@ for (const blocking of ['loop', 'thread'] as const) {
   })
 }
 
+test('A way of blocking that is none is a TypeError', () => {
+  using one = rig(false)
+  const begin = (blocking: unknown) => () =>
+    beginKernelAccess('from-device', one.memory, { blocking: blocking as 'loop' })
+  for (const blocking of ['threads', true, null])
+    assert.throws(begin(blocking), { name: 'TypeError', message: /'loop' or 'thread'/ })
+  assert.deepEqual(one.fakes.syncs, [])
+})
+
 test('An aborted signal begins nothing', () => {
   using one = rig(false)
   const signal = AbortSignal.abort(new Error('before'))
@@ -110,8 +119,32 @@ test('What a thread begins after it was given up is ended [CPU-6]', async () => 
   using one = rig(true)
   one.fakes.holdsThread = true
   const begun = beginKernelAccess('to-device', one.memory, { blocking: 'thread', timeoutMs: 2 })
+  // Somebody came in between: that is what the thread waits for.
+  one.busy()
   await assert.rejects(Promise.resolve(begun), { code: 'ETIMEDOUT' })
   assert.deepEqual(one.fakes.syncs, ['thread 2'])
+  one.fakes.letThreadGo!()
+  await new Promise(setImmediate)
+  assert.deepEqual(one.fakes.syncs, ['thread 2', '6'])
+})
+
+test('A thread that is late takes nothing from the time for the work of others [CPU-3]', async () => {
+  using one = rig(true)
+  one.fakes.holdsThread = true
+  const begun = beginKernelAccess('to-device', one.memory, { blocking: 'thread', timeoutMs: 0 })
+  setTimeout(() => one.fakes.letThreadGo!(), 30)
+  await begun
+  assert.deepEqual(one.fakes.syncs, ['thread 2'])
+})
+
+test('A wait for a thread that is late ends with its signal', async () => {
+  using one = rig(true)
+  one.fakes.holdsThread = true
+  const stop = new AbortController()
+  const options = { blocking: 'thread', timeoutMs: 0, signal: stop.signal } as const
+  const begun = beginKernelAccess('to-device', one.memory, options)
+  setTimeout(() => stop.abort(new Error('enough')), 30)
+  await assert.rejects(Promise.resolve(begun), /enough/)
   one.fakes.letThreadGo!()
   await new Promise(setImmediate)
   assert.deepEqual(one.fakes.syncs, ['thread 2', '6'])

@@ -98,6 +98,22 @@ for (const memory of [5, undefined, {}] as unknown as OwnedFd[])
     assert.equal(one.asked.length, 0)
   })
 
+test('What udmabuf needs is said where it refuses the memory, not where something else is missing', () => {
+  using memory = createMemfd('frame', 4096)
+  using one = rig()
+  const refused = (errno: number): unknown => {
+    one.fakes.answer = () => errno
+    try {
+      return createUdmabuf([{ memory }])
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  assert.match(String(refused(-22)), /^EINVAL: .* sealed against shrinking/)
+  assert.match(String(refused(-77)), /^EBADFD: .* sealed against shrinking/)
+  assert.match(String(refused(-24)), /^EMFILE: Cannot make a buffer: this process has too many/)
+})
+
 test('Memory that cannot be touched before makes no buffer: the kernel would clear it later [UDM-8]', async () => {
   await settled()
   const before = countResources()
