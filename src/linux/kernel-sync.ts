@@ -14,7 +14,7 @@ import {
 } from '../uapi/dma-buf.js'
 import { POLLIN, POLLOUT } from '../uapi/file.js'
 import type { KernelMemory } from './kernel-memory.js'
-import { check, native, SYNC_IF_READY } from './native.js'
+import { check, native, ONLY_IF_READY } from './native.js'
 
 const EAGAIN = -11
 
@@ -91,7 +91,7 @@ export function endKernelAccess(direction: Direction, { fd }: KernelMemory): voi
 
 // Nobody can have added work to memory that nobody else has: there is nothing to look for.
 function tryHere(direction: Direction, { fd, isForeign }: KernelMemory): number | undefined {
-  return native().sync(fd.number * 16 + flagsOf(direction) + (isForeign ? SYNC_IF_READY : 0))
+  return native().sync(fd.number * 16 + flagsOf(direction) + (isForeign ? ONLY_IF_READY : 0))
 }
 
 async function tryOnThread(

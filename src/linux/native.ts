@@ -14,7 +14,7 @@ export type Addresses = readonly (number | Uint8Array)[]
 export const PollMode = { events: 0, messages: 1, doorbell: 2 } as const
 
 /** In the call of sync(): nothing is done where somebody is in the way, but -EAGAIN. */
-export const SYNC_IF_READY = 8
+export const ONLY_IF_READY = 8
 
 /** How a mapping is made: shared, private (reads follow the owner, stores go nowhere), or read only. */
 export const MapMode = { shared: 0, private: 1, readOnly: 2 } as const
@@ -71,7 +71,7 @@ export interface Native {
   ): Promise<number> | number
   /**
    * Undefined where it is done, for speed.
-   * @param call - 16 times the descriptor, the flags, and SYNC_IF_READY where it is not to wait
+   * @param call - 16 times the descriptor, the flags, and ONLY_IF_READY where it is not to wait
    */
   sync(call: number): number | undefined
 

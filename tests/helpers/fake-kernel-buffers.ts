@@ -1,7 +1,7 @@
 // Buffers of the kernel's without a kernel that has them: a pipe is a buffer, readable while nobody writes it, and the
 // calls that only a dma-buf answers are answered here. What is real is the descriptor, its readiness and the event loop.
 import { closeSync, readSync, writeSync } from 'node:fs'
-import { native, SYNC_IF_READY, type Native } from '#src/linux/native.js'
+import { native, ONLY_IF_READY, type Native } from '#src/linux/native.js'
 import { OwnedFd } from '#src/linux/owned-fd.js'
 import { DMA_BUF_IOCTL_SYNC, DMA_BUF_MAGIC, DMA_BUF_SET_NAME_B } from '#src/uapi/dma-buf.js'
 import { POLLIN } from '#src/uapi/file.js'
@@ -37,7 +37,7 @@ export class FakeKernelBuffers implements Disposable {
     this.#native.pollNow = (fd, events) => (pollNow(fd, POLLIN) === POLLIN ? events : 0)
     this.#native.fileSystem = (fd) => (fileSystem(fd) < 0 ? fileSystem(fd) : DMA_BUF_MAGIC)
     this.#native.sync = (call) => {
-      if ((call & SYNC_IF_READY) !== 0 && pollNow(call >> 4, POLLIN) === 0) return EAGAIN
+      if ((call & ONLY_IF_READY) !== 0 && pollNow(call >> 4, POLLIN) === 0) return EAGAIN
       this.syncs.push(String(call & 7))
       return this.syncResult
     }

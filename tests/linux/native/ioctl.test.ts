@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { writeSync } from 'node:fs'
 import { test } from 'node:test'
-import { native, SYNC_IF_READY } from '#src/linux/native.js'
+import { native, ONLY_IF_READY } from '#src/linux/native.js'
 import { countResources, settled } from '../../helpers/leaks.js'
 
 /** Bytes that can be read, into an int. It names no size. */
@@ -88,9 +88,9 @@ test('sync that is not to wait calls a driver only where a reader, or a writer, 
     const READ = 1
     const WRITE = 2
     const { sync } = native()
-    assert.equal(sync(fd * 16 + SYNC_IF_READY + READ), ENOTTY)
+    assert.equal(sync(fd * 16 + ONLY_IF_READY + READ), ENOTTY)
     for (const flags of [WRITE, READ | WRITE])
-      assert.equal(sync(fd * 16 + SYNC_IF_READY + flags), -11)
+      assert.equal(sync(fd * 16 + ONLY_IF_READY + flags), -11)
     for (const flags of [READ, WRITE, READ | WRITE]) assert.equal(sync(fd * 16 + flags), ENOTTY)
   })
 })
