@@ -17,6 +17,8 @@ const SOURCES: readonly (readonly [Source, string])[] = [
   ['memfd', 'memfd'],
 ]
 
+const LEAST_ROUND_MS = 250
+
 /** Promised of the heap: allocation, times C. */
 const MOST_TIMES = 1.3
 
@@ -51,5 +53,6 @@ async function bySize(
     const target = operation === 'allocate' && source === 'heap' ? MOST_TIMES : undefined
     return [call, ratioTo(`${id}-times`, 'times C', target)] as const
   })
-  return timeCalls(calls, effort)
+  // A round of a few operations would say how long a process takes to go on after another.
+  return timeCalls(calls, { ...effort, roundMs: Math.max(effort.roundMs, LEAST_ROUND_MS) })
 }

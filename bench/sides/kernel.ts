@@ -29,7 +29,7 @@ const BATCH = Math.max(1, Math.min(1000, MOST_LYING_BYTES / lengthBytes))
 
 const HEAPS = { heap: () => openDmaHeap('system'), udmabuf: openUdmabufHeap, memfd: openMemfdHeap }
 
-function allocator(): () => DmaBuf {
+function allocator(lengthBytes: number): () => DmaBuf {
   const heap = HEAPS[kind as keyof typeof HEAPS]()
   held.push(heap)
   return () => heap.allocate(lengthBytes)
@@ -99,7 +99,7 @@ function touch(buffer: DmaBuf): void {
 function passing(): Operation {
   const [link, theirs] = linkPair()
   startOther(cpu, [], [theirs])
-  using buffer = allocator()()
+  using buffer = allocator(lengthBytes)()
   const fd = exportFd(buffer)
   held.push(link, fd)
   const byte = Uint8Array.of(1)
@@ -122,12 +122,17 @@ async function passBack(): Promise<void> {
   for (;;) await link.send(byte, await receiveFds(link))
 }
 
+function allocating(lengthBytes: number): Operation {
+  const allocate = allocator(lengthBytes)
+  return operation === 'touch' ? () => touch(allocate()) : () => allocate().close()
+}
+
+const ALLOCATES = operation === 'allocate' || operation === 'touch'
+
 function open(): Operation {
   if (operation === 'pass') return passing()
-  const allocate = allocator()
-  if (operation === 'allocate') return () => allocate().close()
-  if (operation === 'touch') return () => touch(allocate())
-  const buffer = allocate()
+  if (ALLOCATES) return allocating(lengthBytes)
+  const buffer = allocator(lengthBytes)()
   held.push(buffer)
   if (operation === 'bracket') return bracket(buffer)
   if (operation === 'sync') return syncs(buffer)
@@ -181,7 +186,7 @@ async function warm(run: Operation): Promise<void> {
 if (operation === 'other') await passBack()
 else {
   const run = open()
-  // A call that takes a millisecond is no matter of compilation.
-  if (lengthBytes <= 1 << 16) await warm(run)
+  // The same code, whatever the length: of large ones there are too few until the compiler has seen it.
+  await warm(ALLOCATES ? allocating(PAGE_BYTES) : run)
   await answerRounds((count) => round(run, count))
 }
