@@ -101,7 +101,7 @@ test('A frame brings its facts and its format', () => {
   const { consumer } = rig.connect('fifo')
   const layout = layOutFormat({ fourcc: 'NV12', width: 4, height: 2 }).format
   const damage = [{ x: 1, y: 0, width: 2, height: 1 }]
-  const facts = { lengthBytes: 12, timestampNs: 2 ** 40 + 1, damage }
+  const facts = { lengthBytes: 12, timestampNs: 2 ** 40 + 1, publishedNs: 2 ** 41 + 1, damage }
   const index = rig.producer.take()!
   rig.producer.publish(index, facts, { serial: 3, layout })
   assert.deepEqual(consumer.acquire(), {

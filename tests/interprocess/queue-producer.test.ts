@@ -87,7 +87,7 @@ test('QueueProducer.publish numbers frames from 1 and shows each in its ring', (
 test('QueueProducer.publish describes the frame before it counts it', () => {
   const layout = layOutFormat({ fourcc: 'AB24', width: 2, height: 2 }).format
   const damage = [{ x: 0, y: 0, width: 1, height: 1 }]
-  const facts = { lengthBytes: 16, timestampNs: 123, damage }
+  const facts = { lengthBytes: 16, timestampNs: 123, publishedNs: 2 ** 41 + 1, damage }
   let seen: unknown = undefined
   const rig = new QueueRig(2, (words) => {
     return new HookedWords(words, ({ kind, index }) => {
