@@ -75,27 +75,28 @@ export class QueueLink {
 
   /** Lets the viewer know the buffers that it does not know: those that there are when the socket has room. */
   offer(slots: readonly SlotBuffer[]): void {
-    const known = this.#known
-    if (known === undefined || this.isWaiting) return
-    const news = slots.filter(({ slot, serial, buffer }) => {
-      const before = known.get(slot)
-      return before?.serial !== serial || before.buffer !== buffer
-    })
-    if (news.length === 0) return
-    step()
-    if (this.#isFull) {
-      this.isWaiting = true
-      return
-    }
-    for (const one of news) known.set(one.slot, one)
-    this.#put({ kind: 'buffers', buffers: news.map(received) })
+    if (!this.isWaiting) this.#tellNews(slots)
   }
 
   /** The socket has room: sends what is new by now. */
   resume(slots: readonly SlotBuffer[]): void {
     this.isWritable = false
-    this.isWaiting = false
-    this.offer(slots)
+    this.#tellNews(slots)
+  }
+
+  // News that waited does so until it is sent: the camera may be killed on the way.
+  #tellNews(slots: readonly SlotBuffer[]): void {
+    const known = this.#known
+    if (known === undefined) return
+    const news = slots.filter(({ slot, serial, buffer }) => {
+      const before = known.get(slot)
+      return before?.serial !== serial || before.buffer !== buffer
+    })
+    if (news.length > 0) step()
+    this.isWaiting = news.length > 0 && this.#isFull
+    if (news.length === 0 || this.isWaiting) return
+    for (const one of news) known.set(one.slot, one)
+    this.#put({ kind: 'buffers', buffers: news.map(received) })
   }
 
   // ---- the viewer's end
