@@ -114,8 +114,8 @@ static napi_value ioctl_on_thread(napi_env env, napi_callback_info info) {
 }
 
 // sync(call) -> undefined, or -errno: DMA_BUF_IOCTL_SYNC, and nothing else, since every access makes it twice. Each
-// argument costs as much as half the way into the kernel, so it is one number: 16 times the descriptor, the flags, and
-// 8 for a call that is made only where nobody is in the way. Else it is -EAGAIN.
+// argument is a call back into Node, so it is one number: 16 times the descriptor, the flags, and 8 for a call that is
+// made only where nobody is in the way. Else it is -EAGAIN.
 enum { FLAGS = 7, IF_READY = 8 };
 
 static int not_ready(int fd, uint64_t flags) {

@@ -25,10 +25,10 @@ const registry = new FinalizationRegistry<Note>(({ what, stack }) => {
  * Warns when `owner` is collected while still open. It never closes anything: when a garbage collector
  * runs is nobody's plan. Call `unwatchLeaks(owner)` on close.
  *
- * @param what - who it was, in words; must not refer to the owner
- *
  * The warning has the stack that made the owner where it was one of the first thousand, or by chance, or with
  * `setDebug({ stacks: true })`.
+ *
+ * @param what - who it was, in words; must not refer to the owner
  */
 export function watchLeaks(owner: object, what: () => string): void {
   const isNoted = debug.stacks || ++watched <= STACKS_AT_FIRST || watched % STACKS_THEN_EVERY === 0

@@ -131,7 +131,7 @@ function load(): Native {
   if (versions['bun'] !== undefined)
     throw unavailable('Bun has no uv_poll: run this program on Node')
   const path = process.env['DMABUF_NATIVE'] ?? `../../prebuilds/linux-${arch}/dmabuf.node`
-  // A copy: what V8 keeps as a dictionary while it is filled stays one, and each look into it takes as long as a call.
+  // A copy: what V8 keeps as a dictionary while it is filled stays one, and each call looks into it.
   return { ...(createRequire(import.meta.url)(path) as Native) }
 }
 
